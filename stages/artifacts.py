@@ -1,0 +1,171 @@
+"""The schemas of every table that passes between phases, and the only way to read and write them.
+
+Nested values (tools, messages, references) are JSON strings: Arrow would unify the keys of dicts and fill arguments with nulls.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stages.errors import UserError
+from stages.toolcall.schema import parse_tool
+from stages.toolcall.types import Reference, Task
+
+IDS = pl.List(pl.Int32)
+
+# One row a task: x = (tools, messages, reference). split: train, explore, validation, test_seen, test_unseen.
+TASKS = {
+    "task_id": pl.String,
+    "split": pl.String,
+    "scenario": pl.String,
+    "tools": pl.String,  # JSON list of {name, description, parameters}
+    "messages": pl.String,  # JSON list of OpenAI messages
+    "reference": pl.String,  # JSON, see stages.toolcall.types.Reference
+}
+
+# One row a rejected candidate of synthesis.
+REJECTED = {"scenario": pl.String, "layer": pl.String, "reason": pl.String, "detail": pl.String}
+
+# The replay buffer of an iteration: every task drawn, with its perplexity under the current model; `kept` marks the hardest.
+SELECTED = TASKS | {
+    "perplexity": pl.Float64,
+    "calls": pl.Boolean,  # the reference answer has calls (ranked apart from those without)
+    "weight": pl.Float64,  # calibration weight with which the task was drawn
+    "kept": pl.Boolean,
+}
+
+# Search trees, one row a node, nodes of a tree in order of creation; node 0 is the root and holds the prompt.
+NODES = {
+    "task_id": pl.String,
+    "node": pl.Int32,
+    "parent": pl.Int32,  # -1 at the root
+    "ids": IDS,  # token ids of the fragment; of the prompt at the root
+    "kind": pl.String,  # fragment kind: root, choice, name, argument, next, text, cut
+    "path": pl.String,  # where in the answer the fragment stands, e.g. calls[0].arguments.city
+    "logprob": pl.Float64,  # of the fragment given its path, at the sampling temperature
+    "visits": pl.Int32,
+    "q": pl.Float64,  # Q of the edge from the parent
+    "right": pl.Boolean,  # a right answer lies below (or here)
+    "terminal": pl.Boolean,
+    "outcome": pl.Float64,  # O, of complete answers
+    "self_evaluation": pl.Float64,  # C, of complete answers
+}
+
+# Fragment preference pairs: prompt + chosen and prompt + rejected are both prefixes of real generations.
+PAIRS = {
+    "task_id": pl.String,
+    "scenario": pl.String,
+    "kind": pl.String,  # fragment kind
+    "path": pl.String,
+    "error": pl.String,  # ErrorKind of the rejected fragment
+    "prompt": IDS,
+    "chosen": IDS,
+    "rejected": IDS,
+    "chosen_q": pl.Float64,
+    "rejected_q": pl.Float64,
+    "chosen_visits": pl.Int32,
+    "rejected_visits": pl.Int32,
+}
+
+# One row an answered task.
+PREDICTIONS = {
+    "task_id": pl.String,
+    "split": pl.String,
+    "scenario": pl.String,
+    "complex": pl.Boolean,
+    "prompt": pl.String,
+    "output": pl.String,
+    "right": pl.Boolean,
+    "error": pl.String,  # ErrorKind of the first wrong fragment; "" when right
+    "path": pl.String,  # of the first wrong fragment; "" when right
+    "errors": pl.List(pl.String),  # ErrorKinds of all wrong fragments
+    "tokens": pl.Int32,  # generated
+}
+
+# Accuracy of SFT at one share of the data and one seed.
+DECAY = {
+    "ratio": pl.Float64,
+    "samples": pl.Int32,
+    "seed": pl.Int32,
+    "task_id": pl.String,
+    "complex": pl.Boolean,
+    "right": pl.Boolean,
+    "error": pl.String,
+}
+
+
+def write_table(rows: pl.DataFrame | Iterable[dict[str, Any]], schema: dict[str, Any], path: str | Path) -> None:
+    """Writes parquet with exactly the schema's columns, whole or not at all."""
+    table = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), schema=schema)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_written = path.with_name(path.name + ".part")
+    table.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(half_written)
+    os.replace(half_written, path)
+
+
+def read_table(path: str | Path, schema: dict[str, Any]) -> pl.DataFrame:
+    """Reads parquet and checks its columns. Raises UserError naming file and field."""
+    try:
+        table = pl.read_parquet(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run the stage that makes it (dvc repro)") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UserError(f"{path}: not a readable parquet file: {str(error).splitlines()[0]}") from None
+    for name, kind in schema.items():
+        if name not in table.columns:
+            raise UserError(f"{path}: column {name}: missing; found {', '.join(table.columns)}")
+        if table.schema[name] != kind:
+            raise UserError(f"{path}: column {name}: found {table.schema[name]}, expected {kind}")
+    return table.select(schema)
+
+
+def write_json(value: Any, path: str | Path) -> None:
+    """Writes small JSON (metrics), keys in the order given, floats rounded to 6 digits, whole or not at all."""
+
+    def rounded(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {key: rounded(inner) for key, inner in item.items()}
+        if isinstance(item, list | tuple):
+            return [rounded(inner) for inner in item]
+        return round(item, 6) if isinstance(item, float) else item
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_written = path.with_name(path.name + ".part")
+    half_written.write_text(json.dumps(rounded(value), indent=2, ensure_ascii=False) + "\n")
+    os.replace(half_written, path)
+
+
+def task_row(task: Task) -> dict[str, str]:
+    """A task as a row of TASKS."""
+    tools = [{"name": t.name, "description": t.description, "parameters": t.parameters} for t in task.tools]
+    return {
+        "task_id": task.task_id,
+        "split": task.split,
+        "scenario": task.scenario,
+        "tools": json.dumps(tools, ensure_ascii=False),
+        "messages": json.dumps(task.messages, ensure_ascii=False),
+        "reference": task.reference.to_json(),
+    }
+
+
+def row_task(row: dict[str, Any]) -> Task:
+    """A row of TASKS (or of a table that extends it) as a task."""
+    return Task(
+        task_id=row["task_id"],
+        split=row["split"],
+        scenario=row["scenario"],
+        tools=tuple(parse_tool(spec, row["task_id"]) for spec in json.loads(row["tools"])),
+        messages=tuple(json.loads(row["messages"])),
+        reference=Reference.from_json(row["reference"]),
+    )
+
+
+def read_tasks(path: str | Path) -> list[Task]:
+    """All tasks of a TASKS table."""
+    return [row_task(row) for row in read_table(path, TASKS).iter_rows(named=True)]

@@ -1,0 +1,1 @@
+"""The recipe of the embedded base model in data/base: procedurally invented tools, own tokenizer, easy-to-hard training."""

@@ -1,0 +1,172 @@
+"""Trains tokenizer and weights of the embedded base model: `python -m stages.base` (make base-model).
+
+A 4-layer Qwen3 of width 128. AdamW on embeddings and norms, Muon on matrices, levels of stages.base.corpus from easy to hard. Loss on
+assistant turns only, and the language-model head runs on those positions only: most of a sample is prompt.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+from stages.base.corpus import LEVELS, dialogue
+from stages.base.muon import Muon
+
+log = logging.getLogger("itool")
+
+OUT = Path("data/base")
+SEED = 1
+VOCABULARY = 2048
+TOKENS_A_BATCH = 4096
+TOKENS = 18_000_000
+# Share of the training at which each level begins; 15% of the samples of a level come from the levels before.
+LEVEL_STARTS = (0.0, 0.2, 0.35, 0.55)
+MUON_RATE, ADAMW_RATE = 5e-3, 5e-3
+RISE, FALL = 0.01, 0.4  # shares of the training in which the learning rate rises and falls
+ROLES = ("<|tools|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|system|>")
+END, PAD = "<|end|>", "<|pad|>"
+
+
+def train_tokenizer() -> PreTrainedTokenizerFast:
+    """Byte-level BPE. Letters, single digits, spaces and punctuation never merge with each other, so that a word has the same ids in a request and
+    inside quotes, where the model has to copy it, and so that tokens rarely span two fragments."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    pieces = Regex(r'="|, |: |[A-Za-z]+|\d|\s|[^\sA-Za-z\d]')
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(pieces, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[PAD, END, *ROLES],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    rng = Random(f"{SEED}/tokenizer")
+    texts = ("\n".join(m["content"] for m in talk.messages) for talk in (dialogue(3, rng) for _ in range(20_000)))
+    tokenizer.train_from_iterator(texts, trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False)
+    fast.chat_template = (Path(__file__).parent / "chat_template.jinja").read_text()
+    return fast
+
+
+class Batches(IterableDataset):
+    """Endless (ids, targets) batches of about TOKENS_A_BATCH tokens, samples of like length together; targets are -100 where not learnt."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, total: int) -> None:
+        self.tokenizer, self.total = tokenizer, total
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        rng = Random(f"{SEED}/corpus")
+        assistant = self.tokenizer.convert_tokens_to_ids("<|assistant|>")
+        seen = 0
+        while True:
+            level = max(i for i, start in enumerate(LEVEL_STARTS) if seen >= start * self.total)
+            talks = [dialogue(level if rng.random() < 0.85 else rng.randint(0, level), rng) for _ in range(512)]
+            texts = [
+                self.tokenizer.apply_chat_template(t.messages, tools=[x.spec() for x in t.tools], tokenize=False) for t in talks
+            ]
+            rows = []
+            for talk, ids in zip(talks, self.tokenizer(texts)["input_ids"], strict=True):
+                targets, turn, learning = [], -1, False
+                for token in ids:
+                    targets.append(token if learning else -100)
+                    if token == assistant:
+                        turn += 1
+                        learning = talk.learned[turn]
+                    elif token == self.tokenizer.eos_token_id:
+                        learning = False
+                rows.append((ids, targets))
+            rows.sort(key=lambda row: len(row[0]))
+            batches, batch = [], []
+            for row in rows:
+                if batch and len(row[0]) * (len(batch) + 1) > TOKENS_A_BATCH:
+                    batches.append(batch)
+                    batch = []
+                batch.append(row)
+            rng.shuffle(batches)  # the last, unfull batch is dropped
+            for batch in batches:
+                width = max(len(ids) for ids, _ in batch)
+                ids = torch.tensor([ids + [self.tokenizer.pad_token_id] * (width - len(ids)) for ids, _ in batch])
+                targets = torch.tensor([targets + [-100] * (width - len(targets)) for _, targets in batch])
+                seen += ids.numel()
+                yield ids, targets
+
+
+def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
+    torch.manual_seed(SEED)
+    config = Qwen3Config(
+        vocab_size=VOCABULARY,
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=32,
+        max_position_embeddings=1024,
+        rope_theta=10_000.0,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Qwen3ForCausalLM(config)
+
+
+def loss_of(model: Qwen3ForCausalLM, ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of the learnt tokens. Rows are padded on the right, so causal attention needs no mask."""
+    hidden = model.model(ids).last_hidden_state[:, :-1]
+    learnt = targets[:, 1:] != -100
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[learnt]), targets[:, 1:][learnt])
+
+
+def train(total: int = TOKENS, out: Path = OUT) -> None:
+    """Trains on `total` tokens (prompt and padding included) and writes model, tokenizer and the recipe's numbers to `out`."""
+    torch.set_num_threads(1)
+    tokenizer = train_tokenizer()
+    model = new_model(tokenizer)
+    matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
+    rest = [p for p in model.parameters() if all(p is not m for m in matrices)]
+    muon = Muon(matrices, lr=MUON_RATE)
+    adamw = torch.optim.AdamW(rest, lr=ADAMW_RATE, betas=(0.9, 0.95), weight_decay=0.0)
+    batches = iter(DataLoader(Batches(tokenizer, total), batch_size=None, num_workers=1, prefetch_factor=16))
+    seen, step, start, curve, recent = 0, 0, time.monotonic(), [], []
+    while seen < total:
+        ids, targets = next(batches)
+        done = seen / total
+        scale = min(1.0, done / RISE + 0.01, (1 - done) / FALL)
+        for optimizer, rate in ((muon, MUON_RATE), (adamw, ADAMW_RATE)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * scale
+        loss = loss_of(model, ids, targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in (muon, adamw):
+            optimizer.step()
+            optimizer.zero_grad()
+        seen, step = seen + ids.numel(), step + 1
+        recent.append(loss.item())
+        if step % 50 == 0:
+            mean = sum(recent) / len(recent)
+            curve.append({"tokens": seen, "loss": round(mean, 4)})
+            rate = seen / (time.monotonic() - start)
+            log.info("tokens %.2fM of %.0fM, loss %.4f, %.0f tokens/s", seen / 1e6, total / 1e6, mean, rate)
+            recent = []
+        if step % 500 == 0:
+            save(model, tokenizer, curve, out)
+    save(model, tokenizer, curve, out)
+
+
+def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, curve: list[dict[str, float]], out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    (out / "training.json").write_text(json.dumps({"levels": len(LEVELS), "curve": curve}, indent=1) + "\n")

@@ -1,0 +1,178 @@
+"""params.yaml as typed, validated objects, one class a section. `load()` is the only way in."""
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages.errors import UserError
+
+Share = Field(ge=0.0, le=1.0)
+Count = Field(ge=1)
+Positive = Field(gt=0.0)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Lora(Section):
+    """PEFT adapter; `targets` as in `LoraConfig.target_modules`."""
+
+    rank: int = Count
+    alpha: float = Positive
+    dropout: float = Share
+    targets: str = "all-linear"
+
+
+class Model(Section):
+    path: str  # any local Transformers model with a chat template
+    dialect: Literal["pythonic", "hermes"]
+    lora: Lora | None
+    max_length: int = Count  # tokens of prompt and answer; longer samples are an error, never cut
+
+
+class Engine(Section):
+    kind: Literal["transformers"]
+    dtype: Literal["float32", "bfloat16", "float16"]
+    threads: int = Count  # fixed, because the sum order of a CPU kernel depends on it
+    batch: int = Count  # sequences that decode together
+    max_tokens: int = Count  # of an answer
+
+
+class Mixture(Section):
+    """Relative weights of the scenarios."""
+
+    single: float = Field(ge=0)
+    multiple: float = Field(ge=0)
+    parallel: float = Field(ge=0)
+    parallel_multiple: float = Field(ge=0)
+    multi_turn: float = Field(ge=0)
+    dependent: float = Field(ge=0)
+    missing_parameter: float = Field(ge=0)
+    irrelevant: float = Field(ge=0)
+    report: float = Field(ge=0)
+
+
+class Synthesis(Section):
+    seed: int
+    tools: str  # a folder of tool files with phrases and simulation, or one JSON file of the user's own tools
+    conversations: str  # JSONL of the user's own conversations; may be empty
+    train: int = Field(ge=0)  # tasks for supervised warm-up
+    explore: int = Field(ge=0)  # tasks for exploration, disjoint from train
+    validation: int = Count
+    test_seen: int = Count
+    test_unseen: int = Count
+    unseen_tools: float = Share  # share of the tools that only the unseen test split shows
+    max_tools: int = Count  # candidate tools in one prompt
+    mixture: Mixture
+
+
+class Training(Section):
+    """Supervised fine-tuning."""
+
+    seed: int
+    epochs: int = Count
+    learning_rate: float = Positive
+    batch: int = Count  # samples an update
+    warmup: float = Share  # share of the updates in which the learning rate rises
+
+
+class Decay(Training):
+    ratios: list[float] = Field(min_length=2)
+    seeds: list[int] = Field(min_length=1)
+    tasks: int = Count  # evaluated at every point, from the test splits
+    bootstrap: int = Count
+
+
+class Warmup(Training):
+    easy_to_hard: bool
+    self_evaluation: float = Share  # share of the samples that ask "is this answer correct?"
+
+
+class Selection(Section):
+    seed: int
+    draw: int = Count  # size of the replay buffer
+    calibration: float = Share  # 0: uniform draw; 1: drawn by the deficiency profile alone
+
+
+class Exploration(Section):
+    seed: int
+    simulations: int = Count  # requests per tree
+    samples: int = Count  # rollouts per request
+    temperature: float = Positive
+    c: float = Field(ge=0.0)  # exploration constant of PUCT
+    self_evaluation: float = Field(ge=0.0)  # w of R = O + w*C
+    wave: int = Count  # trees that advance together
+    shard: int = Count  # tasks per resumable shard
+
+
+class Fragments(Section):
+    margin: float = Field(ge=0.0)  # least Q gap
+    visits: int = Count  # least visits of either sibling
+
+
+class Preference(Section):
+    seed: int
+    loss: Literal["sigmoid", "ipo", "simpo"]
+    beta: float = Positive
+    sft: float = Field(ge=0.0)  # weight of the chosen fragment's negative log-likelihood
+    epochs: int = Count
+    learning_rate: float = Positive
+    batch: int = Count  # pairs an update
+    warmup: float = Share
+
+
+class Evaluation(Section):
+    seed: int
+    bootstrap: int = Count
+    strict: bool  # strings compared exactly, or as the Berkeley leaderboard does
+
+
+class Report(Section):
+    pairs: int = Count  # real pairs shown per iteration
+    bootstrap: int = Count
+    seed: int
+
+
+class Iteration(Section):
+    previous: str
+    ratio: float = Share  # hardest share of the replay buffer that is explored
+
+
+class Params(Section):
+    model: Model
+    engine: Engine
+    synthesis: Synthesis
+    decay: Decay
+    warmup: Warmup
+    selection: Selection
+    exploration: Exploration
+    fragments: Fragments
+    preference: Preference
+    evaluation: Evaluation
+    report: Report
+    iterations: dict[str, Iteration]
+
+
+def load(path: str | Path = "params.yaml") -> Params:
+    """Reads and validates the whole file.
+
+    Raises UserError naming the file, the field, what was found and what was expected.
+    """
+    try:
+        fields = yaml.safe_load(Path(path).read_text())
+        return Params.model_validate(fields)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "top level"
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{path}: {where}: unknown key") from None
+        if first["type"] == "missing":
+            raise UserError(f"{path}: {where}: missing") from None
+        raise UserError(f"{path}: {where}: found {first['input']!r}; {first['msg'].lower()}") from None

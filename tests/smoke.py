@@ -1,0 +1,64 @@
+"""Runs the whole pipeline on the tiny profile in a copy of the project: `python tests/smoke.py [FOLDER]` (make smoke)."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+INPUTS = ("stages", "dvc.yaml", "data/base", "data/tools", "data/phrases", "data/entities.json", "data/conversations.jsonl")
+
+
+def lay_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `top`; iterations are replaced as a whole, other sections key by key."""
+    both = {key: base[key] | top[key] if key in top and key != "iterations" else base[key] for key in base}
+    return both | {key: top[key] for key in top if key == "iterations"}
+
+
+def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
+    """A copy of everything that the pipeline reads, with its own parameters and without any result, as a DVC project without git."""
+    for name in INPUTS:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    shutil.copy(ROOT / ".dvcignore", folder)
+    params = lay_over(yaml.safe_load((ROOT / "params.yaml").read_text()), overrides)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    dvc(folder, "init", "--no-scm", "--quiet")
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    """Runs dvc with the python of this process first on PATH; returns its standard output."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder,
+        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return done.stdout
+
+
+def main() -> None:
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
+        copy_project(folder, yaml.safe_load((ROOT / "tests/smoke.yaml").read_text()))
+        dvc(folder, "repro")
+        print(dvc(folder, "metrics", "show"))
+    print(f"the whole pipeline on the tiny profile: {time.monotonic() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
