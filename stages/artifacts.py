@@ -18,7 +18,7 @@ from stages.toolcall.types import Reference, Task
 IDS = pl.List(pl.Int32)
 
 # One row a task: x = (tools, messages, reference). split: train, explore, validation, test_seen, test_unseen.
-TASKS = {
+TASKS: dict[str, Any] = {
     "task_id": pl.String,
     "split": pl.String,
     "scenario": pl.String,
@@ -28,10 +28,10 @@ TASKS = {
 }
 
 # One row a rejected candidate of synthesis.
-REJECTED = {"scenario": pl.String, "layer": pl.String, "reason": pl.String, "detail": pl.String}
+REJECTED: dict[str, Any] = {"scenario": pl.String, "layer": pl.String, "reason": pl.String, "detail": pl.String}
 
 # The replay buffer of an iteration: every task drawn, with its perplexity under the current model; `kept` marks the hardest.
-SELECTED = TASKS | {
+SELECTED: dict[str, Any] = TASKS | {
     "perplexity": pl.Float64,
     "calls": pl.Boolean,  # the reference answer has calls (ranked apart from those without)
     "weight": pl.Float64,  # calibration weight with which the task was drawn
@@ -39,7 +39,7 @@ SELECTED = TASKS | {
 }
 
 # Search trees, one row a node, nodes of a tree in order of creation; node 0 is the root and holds the prompt.
-NODES = {
+NODES: dict[str, Any] = {
     "task_id": pl.String,
     "node": pl.Int32,
     "parent": pl.Int32,  # -1 at the root
@@ -56,7 +56,7 @@ NODES = {
 }
 
 # Fragment preference pairs: prompt + chosen and prompt + rejected are both prefixes of real generations.
-PAIRS = {
+PAIRS: dict[str, Any] = {
     "task_id": pl.String,
     "scenario": pl.String,
     "kind": pl.String,  # fragment kind
@@ -72,7 +72,7 @@ PAIRS = {
 }
 
 # One row an answered task.
-PREDICTIONS = {
+PREDICTIONS: dict[str, Any] = {
     "task_id": pl.String,
     "split": pl.String,
     "scenario": pl.String,
@@ -87,7 +87,7 @@ PREDICTIONS = {
 }
 
 # Accuracy of SFT at one share of the data and one seed.
-DECAY = {
+DECAY: dict[str, Any] = {
     "ratio": pl.Float64,
     "samples": pl.Int32,
     "seed": pl.Int32,
@@ -121,7 +121,7 @@ def read_table(path: str | Path, schema: dict[str, Any]) -> pl.DataFrame:
             raise UserError(f"{path}: column {name}: missing; found {', '.join(table.columns)}")
         if table.schema[name] != kind:
             raise UserError(f"{path}: column {name}: found {table.schema[name]}, expected {kind}")
-    return table.select(schema)
+    return table.select(*schema)
 
 
 def write_json(value: Any, path: str | Path) -> None:

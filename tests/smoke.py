@@ -12,7 +12,17 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
-INPUTS = ("stages", "dvc.yaml", "data/base", "data/tools", "data/phrases", "data/entities.json", "data/conversations.jsonl")
+INPUTS = (
+    "stages",
+    "dvc.yaml",
+    ".dvcignore",
+    ".dvc/plots",
+    "data/base",
+    "data/tools",
+    "data/phrases",
+    "data/entities.json",
+    "data/conversations.jsonl",
+)
 
 
 def lay_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
@@ -30,10 +40,9 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    shutil.copy(ROOT / ".dvcignore", folder)
     params = lay_over(yaml.safe_load((ROOT / "params.yaml").read_text()), overrides)
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    dvc(folder, "init", "--no-scm", "--quiet")
+    dvc(folder, "init", "--no-scm", "--force", "--quiet")
 
 
 def dvc(folder: Path, *arguments: str) -> str:

@@ -9,7 +9,7 @@ from stages.base.words import (
     ADJECTIVES,
     AGAIN,
     CODAS,
-    DOMAINS,
+    ENDINGS,
     JOINS,
     NAMED,
     NOUNS,
@@ -117,9 +117,14 @@ def draw_value(slot: Slot, rng: Random) -> Any:
         case "time":
             return f"{rng.randint(0, 23):02d}:{rng.choice((0, 15, 30, 45, rng.randint(0, 59))):02d}"
         case "email":
-            return f"{invented_word(rng)}{rng.choice(('', '.' + invented_word(rng)))}@{rng.choice(DOMAINS)}"
+            name = invented_word(rng) + rng.choice(("", "." + invented_word(rng)))
+            return f"{name}@{invented_word(rng)}.{rng.choice(ENDINGS)}"
         case "id":
             return f"{''.join(rng.choices('ABCDEFGHIJKLMNOPQRSTUVWXYZ', k=2))}{rng.choice(('', '-'))}{rng.randint(10, 9999)}"
+        case "file":
+            return f"{noun_of(3, rng)}.{rng.choice(ENDINGS)}"
+        case "sentence":
+            return " ".join(rng.choices(NOUNS + ADJECTIVES + VERBS, k=rng.randint(2, 5))).capitalize()
         case "list":
             return [invented_name(rng) for _ in range(rng.randint(1, 3))]
         case "object":
@@ -133,34 +138,62 @@ def spoken(value: Any) -> str:
         return str(value[0]) if len(value) == 1 else f"{', '.join(value[:-1])} and {value[-1]}"
     if isinstance(value, dict):
         return " and ".join(f"{name.replace('_', ' ')} {inner}" for name, inner in value.items())
+    if isinstance(value, str) and value.count(" ") > 1 and value[1:].islower():
+        return f"'{value}'"  # a whole sentence is quoted
     return str(value)
 
 
 def phrase(slot: Slot, value: Any, rng: Random) -> str:
     name = slot.name.replace("_", " ")
     if slot.kind == "boolean":
-        return rng.choice((f"with {name}", f"{name} on", f"including {name}") if value else (f"without {name}", f"{name} off", f"no {name}"))
+        return rng.choice(
+            (f"with {name}", f"{name} on", f"including {name}")
+            if value
+            else (f"without {name}", f"{name} off", f"no {name}")
+        )
     if slot.preposition and rng.random() < 0.8:
         return f"{slot.preposition} {spoken(value)}"
     return rng.choice(NAMED).format(n=name, v=spoken(value))
 
 
-def invent_slot(taken: set[str], prepositions: set[str], rng: Random) -> Slot:
+def noun_of(level: int, rng: Random) -> str:
+    """A word for the names of tools and parameters; on the last level some are plurals, and some nobody has heard of."""
+    form = rng.random() if level == 3 else 1.0
+    if form < 0.15:
+        return invented_word(rng)
+    return rng.choice(NOUNS) + ("s" if form < 0.4 else "")
+
+
+def invent_slot(level: int, taken: set[str], prepositions: set[str], rng: Random) -> Slot:
     preposition = ""
     if rng.random() < 0.5:
         preposition = rng.choice([p for p in ROLES if p not in prepositions])
         name = rng.choice(ROLES[preposition])
     else:
-        name = rng.choice(NOUNS)
+        name = noun_of(level, rng)
     if rng.random() < 0.2:
         name = f"{rng.choice(ADJECTIVES + NOUNS)}_{name}"
     if name in taken:
-        return invent_slot(taken, prepositions, rng)
+        return invent_slot(level, taken, prepositions, rng)
     taken.add(name)
     prepositions.add(preposition)
-    kinds = {"string": 50, "integer": 16, "enum": 9, "date": 6, "time": 4, "email": 3, "number": 4, "boolean": 0, "id": 5, "list": 4, "object": 0}
+    kinds = {
+        "string": 50,
+        "integer": 16,
+        "enum": 9,
+        "date": 6,
+        "time": 4,
+        "email": 3,
+        "number": 4,
+        "boolean": 0,
+        "id": 5,
+        "list": 4,
+        "object": 0,
+    }
     if not preposition:
         kinds |= {"boolean": 8, "object": 3}
+    if level == 3:
+        kinds |= {"file": 3, "sentence": 4}
     kind = rng.choices(list(kinds), list(kinds.values()))[0]
     schema: dict[str, Any] = {"type": kind if kind in ("integer", "number", "boolean") else "string"}
     if kind in ("date", "time", "email"):
@@ -181,7 +214,7 @@ def invent_slot(taken: set[str], prepositions: set[str], rng: Random) -> Slot:
 
 def invent_tool(level: int, rng: Random, like: Invented | None = None) -> Invented:
     """A tool nobody has seen. `like`: share a word of its name with that one, so that the two are easily mistaken."""
-    verb, noun, other = rng.choice(VERBS), rng.choice(NOUNS), rng.choice(NOUNS)
+    verb, noun, other = rng.choice(VERBS), noun_of(level, rng), rng.choice(NOUNS)
     if like is not None:
         words = like.tool.name.split("_")
         verb, noun = (words[0], noun) if rng.random() < 0.5 else (verb, words[-1])
@@ -189,13 +222,26 @@ def invent_tool(level: int, rng: Random, like: Invented | None = None) -> Invent
     name = f"{verb}_{thing}".replace(" ", "_")
     second = rng.choice(VERBS)
     description = rng.choice(
-        (f"{verb} the {thing}", f"{verb} a {thing} of the {other}", f"{second} the {other} {noun}", f"{verb} and {second} a {noun}", f"{thing} to {second}")
+        (
+            f"{verb} the {thing}",
+            f"{verb} a {thing} of the {other}",
+            f"{second} the {other} {noun}",
+            f"{verb} and {second} a {noun}",
+            f"{thing} to {second}",
+        )
     )
     taken: set[str] = set()
     prepositions: set[str] = set()
     count = rng.randint(1, LEVELS[level]["parameters"])
-    slots = tuple(invent_slot(taken, prepositions, rng) for _ in range(count))
-    intents = [f"{verb} the {thing}", f"{verb} a {thing}", f"{verb} {thing}", f"{verb} some {thing}s", f"{verb} our {noun}", description]
+    slots = tuple(invent_slot(level, taken, prepositions, rng) for _ in range(count))
+    intents = [
+        f"{verb} the {thing}",
+        f"{verb} a {thing}",
+        f"{verb} {thing}",
+        f"{verb} some {thing}s",
+        f"{verb} our {noun}",
+        description,
+    ]
     if level >= 2:
         intents += [f"{second} the {noun}"] if second in description else []
         intents += [f"deal with the {thing}", f"get a {thing}", f"work on {thing}s"]
@@ -258,6 +304,10 @@ def dialogue(level: int, rng: Random) -> Dialogue:
     talk = Dialogue([i.tool for i in invented])
     for _ in range(rng.choice((1, 2, 2, 3, 3, 4))):
         exchange(rng.choices(list(forms), list(forms.values()))[0], talk, invented, rng)
+    if level == 3:
+        for message in talk.messages:
+            if message["role"] == "user" and rng.random() < 0.6:
+                message["content"] = message["content"][:1].upper() + message["content"][1:]
     return talk
 
 
@@ -307,7 +357,10 @@ def exchange(form: str, talk: Dialogue, invented: list[Invented], rng: Random) -
         talk.say("user", rng.choice(AGAIN).format(s=phrase(slot, changed[slot.name], rng)))
         talk.say("assistant", calls_text(Call(call.name, changed)))
     elif form in ("tell", "chain"):
-        fields = [Slot(n, {"type": "string"}, rng.choice(("string", "integer", "id")), True, "") for n in rng.sample(NOUNS, rng.randint(1, 2))]
+        fields = [
+            Slot(n, {"type": "string"}, rng.choice(("string", "integer", "id")), True, "")
+            for n in rng.sample(NOUNS, rng.randint(1, 2))
+        ]
         result = {s.name: draw_value(s, rng) for s in fields}
         talk.say("tool", json.dumps(result, ensure_ascii=False))
         if form == "tell":

@@ -24,7 +24,7 @@ OUT = Path("data/base")
 SEED = 1
 VOCABULARY = 2048
 TOKENS_A_BATCH = 4096
-TOKENS = 18_000_000
+TOKENS = 20_000_000
 # Share of the training at which each level begins; 15% of the samples of a level come from the levels before.
 LEVEL_STARTS = (0.0, 0.2, 0.35, 0.55)
 MUON_RATE, ADAMW_RATE = 5e-3, 5e-3
@@ -53,7 +53,9 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     rng = Random(f"{SEED}/tokenizer")
     texts = ("\n".join(m["content"] for m in talk.messages) for talk in (dialogue(3, rng) for _ in range(20_000)))
     tokenizer.train_from_iterator(texts, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False)
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False
+    )
     fast.chat_template = (Path(__file__).parent / "chat_template.jinja").read_text()
     return fast
 
@@ -72,7 +74,8 @@ class Batches(IterableDataset):
             level = max(i for i, start in enumerate(LEVEL_STARTS) if seen >= start * self.total)
             talks = [dialogue(level if rng.random() < 0.85 else rng.randint(0, level), rng) for _ in range(512)]
             texts = [
-                self.tokenizer.apply_chat_template(t.messages, tools=[x.spec() for x in t.tools], tokenize=False) for t in talks
+                self.tokenizer.apply_chat_template(t.messages, tools=[x.spec() for x in t.tools], tokenize=False)
+                for t in talks
             ]
             rows = []
             for talk, ids in zip(talks, self.tokenizer(texts)["input_ids"], strict=True):

@@ -6,7 +6,9 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample. temperature 0 is greedy. Log-probabilities are those of the distribution sampled from (raw at temperature 0)."""
+    """How to sample. temperature 0 is greedy. Log-probabilities are those of the distribution sampled from (raw at
+    temperature 0).
+    """
 
     max_tokens: int
     temperature: float = 1.0
@@ -14,7 +16,9 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Request:
-    """n completions of one prompt. `seed` fixes all n; what else is in the batch does not change which tokens are drawn."""
+    """n completions of one prompt. `seed` fixes all n; what else is in the batch does not change which tokens are
+    drawn.
+    """
 
     prompt: tuple[int, ...]
     n: int = 1

@@ -1,4 +1,4 @@
-"""What a tool, a call, an answer, a reference and a task are. Plain data; knows nothing of files, models or dialects."""
+"""What a tool, a call, an answer, a reference and a task are. Plain data, without files, models or dialects."""
 
 import json
 from dataclasses import dataclass, field
@@ -49,8 +49,8 @@ class Kind(StrEnum):
 class ReferenceCall:
     """An expected call: for each argument every acceptable value, the preferred one first.
 
-    A parameter that is not named here must be absent or equal to its schema default. A schema-optional parameter may be absent if
-    its default is among the acceptable values.
+    A parameter that is not named here must be absent or equal to its schema default. A schema-optional parameter may be
+    absent if its default is among the acceptable values.
     """
 
     name: str
@@ -79,7 +79,13 @@ class Reference:
 
     def to_json(self) -> str:
         calls = [{"name": c.name, "arguments": c.arguments} for c in self.calls]
-        fields = {"kind": self.kind, "calls": calls, "parameters": self.parameters, "values": self.values, "text": self.text}
+        fields = {
+            "kind": self.kind,
+            "calls": calls,
+            "parameters": self.parameters,
+            "values": self.values,
+            "text": self.text,
+        }
         return json.dumps(fields, ensure_ascii=False)
 
     @staticmethod
@@ -131,7 +137,8 @@ SIMPLE = ("single",)  # everything else is complex: not one call to one obvious 
 class Task:
     """One thing to answer: x = (tools, messages so far, reference answer).
 
-    `messages` are OpenAI chat messages; assistant calls stand in `tool_calls` with `arguments` as a dict, tool results in `tool` messages.
+    `messages` are OpenAI chat messages; assistant calls stand in `tool_calls` with `arguments` as a dict, tool results
+    in `tool` messages.
     `scenario` is one of SCENARIOS, or "user" for a user's own conversations.
     """
 
@@ -147,10 +154,10 @@ class Task:
         return self.scenario not in SIMPLE
 
 
-class Unparseable(Exception):
+class Unparseable(Exception):  # noqa: N818 (an outcome of parsing, which the checker takes as data)
     """Text that starts as calls but is not well formed [O].
 
-    `position` is the byte at which the grammar broke, `path` the fragment in which it did, e.g. calls[0].arguments.city.
+    `position` is the byte at which the grammar broke, `path` the fragment, e.g. calls[0].arguments.city.
     """
 
     def __init__(self, position: int, reason: str, path: str = "choice"):

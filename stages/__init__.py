@@ -1,0 +1,1 @@
+"""iTool: one folder a phase, named after its DVC stage, and the common rooms that they share."""

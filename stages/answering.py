@@ -1,0 +1,118 @@
+"""Greedy answers to tasks, checked against the references, and the figures that are read off them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from stages.artifacts import PREDICTIONS
+from stages.engine.base import Completion, Engine, Request, Sampling
+from stages.params import Evaluation
+from stages.statistics import bootstrap_mean
+from stages.toolcall.checker import check
+from stages.toolcall.prompt import Prompter
+from stages.toolcall.scanner import join_bytes
+from stages.toolcall.types import PARAMETER_KINDS, SCENARIOS, Answer, ErrorKind, Task, Unparseable
+
+GROUPS = ("all", "complex", "simple", "seen", "unseen")
+
+
+def answer(
+    engine: Engine, prompter: Prompter, tasks: Sequence[Task], evaluation: Evaluation, max_tokens: int
+) -> pl.DataFrame:
+    """One greedy answer to each task, checked: a PREDICTIONS table in the order of the tasks."""
+    return checked(prompter, tasks, complete(engine, prompter, tasks, max_tokens), evaluation.strict)
+
+
+def complete(
+    engine: Engine, prompter: Prompter, tasks: Sequence[Task], max_tokens: int
+) -> list[tuple[tuple[int, ...], Completion]]:
+    """For each task its prompt ids and a greedy completion. Raises UserError naming a task whose prompt is too long."""
+    prompts = [prompter.prompt_ids(task) for task in tasks]
+    sampling = Sampling(max_tokens=max_tokens, temperature=0.0)
+    completions = engine.generate([Request(prompt) for prompt in prompts], sampling)
+    return [(prompt, only) for prompt, (only,) in zip(prompts, completions, strict=True)]
+
+
+def checked(
+    prompter: Prompter, tasks: Sequence[Task], completed: Sequence[tuple[tuple[int, ...], Completion]], strict: bool
+) -> pl.DataFrame:
+    """The completions of the tasks as a PREDICTIONS table.
+
+    An answer cut by the length limit is unparseable, also where the part that is there would parse [O].
+    """
+    rows = []
+    for task, (prompt, completion) in zip(tasks, completed, strict=True):
+        output = prompter.decode(completion.ids)
+        parsed = parse(output, prompter) if completion.finish == "stop" else Unparseable(len(output.encode()), "cut")
+        verdict = check(parsed, task.reference, task.tools, strict)
+        rows.append(
+            {
+                "task_id": task.task_id,
+                "split": task.split,
+                "scenario": task.scenario,
+                "complex": task.complex,
+                "prompt": join_bytes(prompt, prompter.token_bytes, frozenset()).decode("utf-8", "replace"),
+                "output": output,
+                "right": verdict.right,
+                "error": verdict.error or "",
+                "path": verdict.path,
+                "errors": [str(kind) for kind, _ in verdict.errors],
+                "tokens": len(completion.ids),
+            }
+        )
+    return pl.DataFrame(rows, schema=PREDICTIONS)
+
+
+def parse(output: str, prompter: Prompter) -> Answer | Unparseable:
+    """The output as an answer, or why it is none."""
+    try:
+        return prompter.dialect.parse(output)
+    except Unparseable as error:
+        return error
+
+
+def group(name: str) -> pl.Expr:
+    """The rows of PREDICTIONS that an accuracy is about: one of GROUPS, or a scenario.
+
+    Seen and unseen is about tools; the validation split shows tools that training showed.
+    """
+    unseen = pl.col("split") == "test_unseen"
+    expressions = {
+        "all": pl.lit(True),
+        "complex": pl.col("complex"),
+        "simple": ~pl.col("complex"),
+        "seen": ~unseen,
+        "unseen": unseen,
+    }
+    return expressions.get(name, pl.col("scenario") == name)
+
+
+def scenarios(predictions: pl.DataFrame) -> list[str]:
+    """The scenarios that occur, in their usual order; a user's own last."""
+    present = set(predictions["scenario"])
+    return [name for name in SCENARIOS if name in present] + sorted(present.difference(SCENARIOS))
+
+
+def metrics(predictions: pl.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
+    """The figures of a PREDICTIONS table, as they stand in metrics/<model>.json.
+
+    accuracy.<group> and accuracy.scenario.<name>: {value, low, high, n}, shares with a 95% interval, null if empty.
+    errors.<kind>: wrong answers by their first wrong fragment; errors.parameter_share: of parameter kinds.
+    unparseable: answers that break the dialect; refusals: right answers where no tool fits. Never the same answer.
+    """
+
+    def accuracy(name: str) -> dict[str, Any]:
+        return asdict(bootstrap_mean(predictions.filter(group(name))["right"].to_numpy(), resamples, seed))
+
+    wrong = predictions.filter(~pl.col("right"))["error"].to_list()
+    counts = {str(kind): wrong.count(kind) for kind in ErrorKind}
+    of_parameters = sum(counts[kind] for kind in PARAMETER_KINDS)
+    return {
+        "accuracy": {name: accuracy(name) for name in GROUPS}
+        | {"scenario": {name: accuracy(name) for name in scenarios(predictions)}},
+        "errors": counts | {"parameter_share": of_parameters / len(wrong) if wrong else 0.0},
+        "unparseable": predictions.filter(pl.col("errors").list.contains(str(ErrorKind.UNPARSEABLE))).height,
+        "refusals": predictions.filter(pl.col("right") & (pl.col("scenario") == "irrelevant")).height,
+    }

@@ -1,0 +1,92 @@
+"""Decay analysis: supervised fine-tuning at growing shares of the data, several seeds [P].
+
+All points are trained and evaluated in this one process: importing the trainer costs more than training a small model.
+"""
+
+import random
+import tempfile
+from collections.abc import Sequence
+
+import polars as pl
+
+from stages.answering import answer
+from stages.artifacts import DECAY, read_tasks, write_json, write_table
+from stages.decay.analysis import analyse, table
+from stages.door import log
+from stages.engine import open_engine
+from stages.errors import UserError
+from stages.params import load
+from stages.toolcall.prompt import Prompter, load_tokenizer
+from stages.toolcall.types import Task
+from stages.training.sft import finetune
+
+TRAIN, TEST = "data/synthesis/train.parquet", "data/synthesis/test.parquet"
+
+
+def run() -> None:
+    """Fine-tune the base at each ratio and seed: data/decay/points.parquet and metrics/decay.json."""
+    params = load()
+    settings = params.decay
+    prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
+    tasks = stratified(read_tasks(TEST), settings.tasks, settings.seed)
+    train = [(prompter.prompt_ids(t), prompter.completion_ids(t.reference.answer())) for t in read_tasks(TRAIN)]
+    sizes = sample_sizes(len(train), settings.ratios)
+    points = []
+    for seed in settings.seeds:
+        order = list(range(len(train)))
+        random.Random(f"{settings.seed}/decay/{seed}").shuffle(order)
+        for ratio, size in sizes.items():
+            rows = [train[i] for i in order[:size]]  # a larger share contains the smaller ones
+            with tempfile.TemporaryDirectory() as folder:
+                finetune(rows, params.model, folder, settings.model_copy(update={"seed": seed}), params.engine)
+                engine = open_engine(folder, params.engine)
+                answers = answer(engine, prompter, tasks, params.evaluation, params.engine.max_tokens)
+            log.info(
+                "ratio %g (%d samples), seed %d: %.1f%%",
+                ratio,
+                size,
+                seed,
+                100 * answers["right"].sum() / answers.height,
+            )
+            columns = {"ratio": pl.lit(ratio), "samples": pl.lit(size), "seed": pl.lit(seed)}
+            points.append(
+                answers.with_columns(**columns).select(pl.col(name).cast(kind) for name, kind in DECAY.items())
+            )
+    everything = pl.concat(points).sort("ratio", "seed", maintain_order=True)
+    figures = analyse(everything, settings.bootstrap, settings.seed)
+    write_table(everything, DECAY, "data/decay/points.parquet")
+    write_json(figures, "metrics/decay.json")
+    for line in table(figures):
+        log.info(line)
+
+
+def sample_sizes(available: int, ratios: Sequence[float]) -> dict[float, int]:
+    """Samples at each ratio, rising. Raises UserError when two ratios give the same number or one gives none."""
+    sizes: dict[float, int] = {}
+    for ratio in sorted(ratios):
+        size = round(ratio * available)
+        if not 0 < ratio <= 1 or size == 0:
+            raise UserError(
+                f"params.yaml: decay.ratios: {ratio:g} of {available} samples: expected 1 to {available} samples"
+            )
+        if size in sizes.values():
+            raise UserError(f"params.yaml: decay.ratios: {ratio:g} gives {size} samples, as another ratio does")
+        sizes[ratio] = size
+    return sizes
+
+
+def stratified(tasks: Sequence[Task], count: int, seed: int) -> list[Task]:
+    """`count` of the tasks (all, when there are fewer) in the given order, scenarios in proportion (to one task)."""
+    by_scenario: dict[str, list[int]] = {}
+    for index, task in enumerate(tasks):
+        by_scenario.setdefault(task.scenario, []).append(index)
+    share = min(1.0, count / len(tasks))
+    exact = {name: share * len(indices) for name, indices in by_scenario.items()}
+    quota = {name: int(wanted) for name, wanted in exact.items()}
+    left = min(count, len(tasks)) - sum(quota.values())
+    for name in sorted(exact, key=lambda name: (quota[name] - exact[name], name))[:left]:  # largest remainder first
+        quota[name] += 1
+    chosen: list[int] = []
+    for name, indices in by_scenario.items():
+        chosen += random.Random(f"{seed}/decay/{name}").sample(indices, quota[name])
+    return [tasks[index] for index in sorted(chosen)]

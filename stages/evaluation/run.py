@@ -1,0 +1,74 @@
+"""Evaluation of one model: a greedy answer to every validation and test task, checked and summed up [P]."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from stages.answering import checked, complete, metrics
+from stages.artifacts import PREDICTIONS, read_tasks, write_json, write_table
+from stages.door import log
+from stages.engine import open_engine
+from stages.engine.base import Completion, Engine
+from stages.errors import UserError
+from stages.params import Params, load
+from stages.statistics import auc
+from stages.toolcall.prompt import Prompter, load_tokenizer
+
+TASK_FILES = ("data/synthesis/validation.parquet", "data/synthesis/test.parquet")
+
+
+def run(model: str) -> None:
+    """Evaluate `base`, `it0` or an iteration: data/predictions/<model>.parquet and metrics/<model>.json."""
+    params = load()
+    folder = model_folder(model, params)
+    tasks = [task for file in TASK_FILES for task in read_tasks(file)]
+    prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
+    engine = open_engine(folder, params.engine)
+    log.info("%s: %d tasks", model, len(tasks))
+    completed = complete(engine, prompter, tasks, params.engine.max_tokens)
+    predictions = checked(prompter, tasks, completed, params.evaluation.strict)
+    # The figures of the test splits; report adds those of the validation split, which the loop itself looks at.
+    test = predictions.filter(pl.col("split") != "validation")
+    figures = metrics(test, params.evaluation.bootstrap, params.evaluation.seed)
+    asked = [index for index, task in enumerate(tasks) if task.split == "validation"]  # one split, to save time
+    right = predictions["right"].to_list()
+    figures["self_evaluation"] = self_evaluation(
+        engine, prompter, [completed[index] for index in asked], [right[index] for index in asked]
+    )
+    write_table(predictions, PREDICTIONS, f"data/predictions/{model}.parquet")
+    write_json(figures, f"metrics/{model}.json")
+    for name, accuracy in (figures["accuracy"] | figures["accuracy"]["scenario"]).items():
+        if name != "scenario" and accuracy["n"]:
+            value, low, high = (100 * accuracy[bound] for bound in ("value", "low", "high"))
+            log.info("%-18s %6.1f%%  [%5.1f, %5.1f]  n=%d", name, value, low, high, accuracy["n"])
+
+
+def self_evaluation(
+    engine: Engine,
+    prompter: Prompter,
+    completed: Sequence[tuple[tuple[int, ...], Completion]],
+    right: Sequence[bool],
+) -> dict[str, Any]:
+    """How well the model tells its right answers from its wrong ones: {auc, n} of C, the reward's second term [X].
+
+    Over all finished answers; auc is null when all of them are right, or all wrong.
+    """
+    finished = [
+        (prompt, only.ids, ok) for (prompt, only), ok in zip(completed, right, strict=True) if only.finish == "stop"
+    ]
+    asked = [prompter.selfeval_ids(prompt, ids) for prompt, ids, _ in finished]
+    scores = engine.score([(ids, (word,)) for ids in asked for word in (prompter.yes, prompter.no)])
+    # C = p(yes) / (p(yes) + p(no)) rises with the difference of the log-probabilities, and AUC sees ranks only.
+    leaning = [yes - no for (yes,), (no,) in zip(scores[::2], scores[1::2], strict=True)]
+    return {"auc": auc(leaning, [ok for *_, ok in finished]), "n": len(finished)}
+
+
+def model_folder(model: str, params: Params) -> str:
+    """Where a model lies. Raises UserError when params.yaml knows no such model."""
+    if model == "base":
+        return params.model.path
+    known = ("it0", *params.iterations)
+    if model not in known:
+        raise UserError(f"params.yaml: iterations: no {model!r}; expected base, {', '.join(known)}")
+    return f"data/models/{model}"

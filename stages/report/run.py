@@ -1,0 +1,123 @@
+"""The report: what each iteration changed, where, and why. The models are those named in params.yaml, never a glob."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stages.answering import metrics
+from stages.artifacts import write_json
+from stages.door import log
+from stages.errors import UserError
+from stages.params import load
+from stages.report.comparison import compare, read_predictions
+from stages.report.markdown import render
+from stages.report.pairs import deficiency_profile, sample
+from stages.toolcall.prompt import Prompter, load_tokenizer
+
+FOLDER, DECAY = Path("report"), Path("metrics/decay.json")
+GROUPS_TESTED = ("all", "complex")
+
+
+def run() -> None:
+    """Compare base, it0 and the iterations: metrics/latest.json, and in report/ report.md and the data of the plots."""
+    params = load()
+    settings = params.report
+    models = ["base", "it0", *params.iterations]
+    latest = models[-1]
+    decay = read_decay()
+    predictions = read_predictions(models)
+    tests = {model: table.filter(pl.col("split") != "validation") for model, table in predictions.items()}
+    validation = predictions[latest].filter(pl.col("split") == "validation")
+    figures = {model: metrics(table, settings.bootstrap, settings.seed) for model, table in tests.items()}
+
+    previous = {model: item.previous for model, item in params.iterations.items()}
+    versus = [("it0", "base"), *((model, "it0") for model in params.iterations)]
+    versus += [pair for pair in previous.items() if pair not in versus]
+    for model, reference in previous.items():
+        if reference not in models:
+            raise UserError(f"params.yaml: iterations.{model}.previous: found {reference!r}, expected one of {models}")
+    comparisons = [
+        compare(tests, model, reference, name, settings.bootstrap, settings.seed)
+        for model, reference in versus
+        for name in GROUPS_TESTED
+    ]
+    progress = compare(tests, latest, "it0", "complex", settings.bootstrap, settings.seed)
+    summary = {
+        "model": latest,
+        "delta_complex": {"value": progress.delta.value, "low": progress.delta.low, "high": progress.delta.high},
+        "p_value": progress.p_value,
+        "validation": metrics(validation, settings.bootstrap, settings.seed),
+        "test": figures[latest],
+    }
+
+    prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
+    pairs = {iteration: sample(iteration, settings.pairs, settings.seed, prompter) for iteration in params.iterations}
+    profile = [row for iteration in params.iterations for row in deficiency_profile(iteration)]
+
+    FOLDER.mkdir(exist_ok=True)
+    write_csv("accuracy.csv", ("model", "group", "value", "low", "high", "n"), accuracy_rows(figures))
+    write_csv("errors.csv", ("model", "error", "answers"), error_rows(figures))
+    write_csv("decay.csv", ("samples", "tasks", "value", "low", "high"), decay_rows(decay))
+    write_csv("deficiency.csv", ("iteration", "error", "scenario", "pairs"), profile)
+    (FOLDER / "report.md").write_text(render(figures, comparisons, decay, profile, pairs), encoding="utf-8")
+    write_json(summary, "metrics/latest.json")
+    if progress.delta.value is not None:
+        log.info(
+            "%s against it0 on complex tasks: %+.1f points, p = %.3g",
+            latest,
+            100 * progress.delta.value,
+            progress.p_value,
+        )
+
+
+def read_decay() -> dict[str, Any]:
+    """metrics/decay.json. Raises UserError when it is missing or no JSON."""
+    try:
+        return json.loads(DECAY.read_text())
+    except OSError as error:
+        raise UserError(f"{DECAY}: {error.strerror}; run the stage that makes it (dvc repro decay)") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{DECAY}: line {error.lineno}: not JSON: {error.msg}") from None
+
+
+def accuracy_rows(figures: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a model and group of tasks that has any."""
+    rows = []
+    for model, figure in figures.items():
+        groups = {name: value for name, value in figure["accuracy"].items() if name != "scenario"}
+        for name, accuracy in (groups | figure["accuracy"]["scenario"]).items():
+            if accuracy["n"]:
+                rows.append({"model": model, "group": name, **accuracy})
+    return rows
+
+
+def error_rows(figures: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a model and error kind: how many test answers went wrong there first."""
+    return [
+        {"model": model, "error": kind, "answers": count}
+        for model, figure in figures.items()
+        for kind, count in figure["errors"].items()
+        if kind != "parameter_share"
+    ]
+
+
+def decay_rows(decay: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a data size and kind of tasks (all, complex)."""
+    return [
+        {"samples": point["samples"], "tasks": part, **{bound: accuracy[bound] for bound in ("value", "low", "high")}}
+        for point in decay["points"].values()
+        for part, accuracy in point["accuracy"].items()
+    ]
+
+
+def write_csv(name: str, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    """A table for `dvc plots`, floats to six digits."""
+    with (FOLDER / name).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: round(item, 6) if isinstance(item, float) else item for key, item in row.items()})

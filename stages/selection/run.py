@@ -1,0 +1,58 @@
+"""The stage `selection`: the replay buffer of an iteration, and its hardest share under the current model [P]."""
+
+import math
+import random
+
+import polars as pl
+
+from stages.artifacts import PREDICTIONS, SELECTED, read_table, read_tasks, task_row, write_table
+from stages.door import log
+from stages.engine import open_engine
+from stages.errors import UserError
+from stages.params import load
+from stages.selection.draw import candidates, deficiency, hardest, weighted_draw, weights
+from stages.toolcall.prompt import Prompter, load_tokenizer
+from stages.training.folders import start_of
+
+POOL = "data/synthesis/explore.parquet"
+
+
+def run(iteration: str) -> None:
+    """Draws from data/synthesis/explore.parquet, scores, and writes data/selection/<iteration>.parquet.
+
+    Deficiencies are those of the current model on the validation split, from data/predictions/<previous>.parquet.
+    """
+    params = load()
+    settings = params.selection
+    start = start_of(iteration, params)
+    pool = read_tasks(POOL)
+    if not pool:
+        raise UserError(f"{POOL}: found no tasks; raise synthesis.explore")
+    open_to = candidates(len(pool), settings.draw, list(params.iterations).index(iteration), settings.seed)
+    tasks = [pool[index] for index in open_to]
+
+    previous = params.iterations[iteration].previous
+    predictions = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS)
+    profile = deficiency(predictions.filter(pl.col("split") == "validation"))
+    readiness = weights([task.scenario for task in tasks], profile, settings.calibration)
+    drawn = weighted_draw(readiness, settings.draw, random.Random(f"{settings.seed}/draw/{iteration}"))
+
+    prompter = Prompter(load_tokenizer(start), params.model.dialect, params.model.max_length)
+    pairs = [(prompter.prompt_ids(tasks[i]), prompter.completion_ids(tasks[i].reference.answer())) for i in drawn]
+    for index, pair in zip(drawn, pairs, strict=True):
+        prompter.check_length(tasks[index].task_id, *pair)
+    scores = open_engine(start, params.engine).score(pairs)
+    perplexities = [math.exp(-math.fsum(score) / len(score)) for score in scores]
+    calls = [bool(tasks[index].reference.calls) for index in drawn]
+    kept = hardest(perplexities, calls, params.iterations[iteration].ratio)
+    columns = zip(drawn, perplexities, calls, kept, strict=True)
+    write_table(
+        [
+            task_row(tasks[index])
+            | {"perplexity": perplexity, "calls": has_calls, "weight": readiness[index], "kept": keep}
+            for index, perplexity, has_calls, keep in columns
+        ],
+        SELECTED,
+        f"data/selection/{iteration}.parquet",
+    )
+    log.info("selection %s: %d drawn of %d, %d kept", iteration, len(drawn), len(tasks), sum(kept))

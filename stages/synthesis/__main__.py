@@ -1,0 +1,5 @@
+from stages.door import enter
+from stages.synthesis.run import run
+
+if __name__ == "__main__":
+    enter(run)

@@ -1,0 +1,137 @@
+"""A user's own conversations as tasks: JSONL, one object a line with OpenAI `tools` and `messages`; every assistant
+turn is a task [O].
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from stages.errors import UserError
+from stages.synthesis.values import contains, scalars
+from stages.toolcall.schema import parse_tool
+from stages.toolcall.types import Kind, Reference, ReferenceCall, Task, Tool
+
+ROLES = ("system", "user", "assistant", "tool")
+
+
+def read_conversations(path: str | Path, sizes: dict[str, int], held: set[str]) -> list[Task]:
+    """All tasks of the file, in its order; task ids are "user-<line>-<message>".
+
+    A conversation goes to a split of `sizes` by a hash of its line, in proportion to their sizes; one that shows a tool
+    of `held` goes to test_unseen. Raises UserError naming file, line and field.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start}: not UTF-8") from None
+    tasks = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        where = f"{path}: line {number}"
+        try:
+            content = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
+        if not isinstance(content, dict):
+            raise UserError(f"{where}: found {type(content).__name__}, expected an object with tools and messages")
+        tools = tuple(parse_tool(spec, where) for spec in _list(content, "tools", where))
+        messages = [_message(m, f"{where}: messages[{i}]") for i, m in enumerate(_list(content, "messages", where))]
+        split = "test_unseen" if any(tool.name in held for tool in tools) else _split(line, sizes)
+        for index, message in enumerate(messages):
+            if message["role"] == "assistant" and index > 0:
+                history = tuple(messages[:index])
+                reference = _reference(message, history, tools)
+                tasks.append(Task(f"user-{number:05d}-{index}", split, "user", tools, history, reference))
+    return tasks
+
+
+def _list(content: dict[str, Any], field: str, where: str) -> list[Any]:
+    if not isinstance(content.get(field), list):
+        raise UserError(f"{where}: {field}: found {type(content.get(field)).__name__}, expected a list")
+    return content[field]
+
+
+def _message(message: Any, where: str) -> dict[str, Any]:
+    """The message with `arguments` as dicts. OpenAI writes them as JSON strings; both forms are taken."""
+    if not isinstance(message, dict) or message.get("role") not in ROLES:
+        found = message.get("role") if isinstance(message, dict) else message
+        raise UserError(f"{where}.role: found {found!r}, expected one of {', '.join(ROLES)}")
+    content = "" if message.get("content") is None else message["content"]
+    if not isinstance(content, str):
+        raise UserError(f"{where}.content: found {type(content).__name__}, expected a string")
+    kept = {"role": message["role"], "content": content}
+    kept |= {field: message[field] for field in ("name", "tool_call_id") if isinstance(message.get(field), str)}
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise UserError(f"{where}.tool_calls: found {type(calls).__name__}, expected a list")
+    if calls and message["role"] == "assistant":
+        kept["tool_calls"] = [_call(call, f"{where}.tool_calls[{i}]") for i, call in enumerate(calls)]
+    elif message["role"] == "assistant" and not content.strip():
+        raise UserError(f"{where}.content: found nothing, expected text or tool_calls")
+    return kept
+
+
+def _call(call: Any, where: str) -> dict[str, Any]:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise UserError(f"{where}.function.name: missing")
+    arguments = function.get("arguments", {})
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments or "{}")
+        except json.JSONDecodeError as error:
+            raise UserError(f"{where}.function.arguments: not JSON: {error.msg}") from None
+    if not isinstance(arguments, dict):
+        raise UserError(f"{where}.function.arguments: found {type(arguments).__name__}, expected an object")
+    identifier = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
+    return identifier | {"type": "function", "function": {"name": function["name"], "arguments": arguments}}
+
+
+def _split(line: str, sizes: dict[str, int]) -> str:
+    point = (
+        int.from_bytes(hashlib.blake2b(line.strip().encode(), digest_size=8).digest(), "big")
+        / 2**64
+        * sum(sizes.values())
+    )
+    for split, size in sizes.items():
+        point -= size
+        if point < 0:
+            return split
+    return list(sizes)[-1]
+
+
+def _reference(message: dict[str, Any], history: tuple[dict[str, Any], ...], tools: tuple[Tool, ...]) -> Reference:
+    """Calls as they are. Text after a tool result is a report of the values of that result which it names; text that
+    ends in "?" asks for the required parameters that it names; any other text must be a refusal, or the format layer
+    throws it away.
+    """
+    if "tool_calls" in message:
+        functions = [call["function"] for call in message["tool_calls"]]
+        calls = [ReferenceCall(f["name"], {name: [value] for name, value in f["arguments"].items()}) for f in functions]
+        return Reference(Kind.CALLS, calls=tuple(calls))
+    text = message["content"].strip()
+    if history[-1]["role"] == "tool":
+        values = [v if isinstance(v, str) else json.dumps(v) for v in scalars(_json_or_text(history[-1]["content"]))]
+        return Reference(
+            Kind.REPORT, values=tuple(dict.fromkeys(v for v in values if v and contains(text, v))), text=text
+        )
+    if text.endswith("?"):
+        required = [(tool.name, name) for tool in tools for name in tool.parameters.get("required", [])]
+        low = text.lower()
+        named = [
+            (tool, name) for tool, name in required if name.lower() in low or name.replace("_", " ").lower() in low
+        ]
+        return Reference(Kind.QUESTION, parameters=tuple(named), text=text)
+    return Reference(Kind.REFUSAL, text=text)
+
+
+def _json_or_text(content: str) -> Any:
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError:
+        return content

@@ -1,0 +1,158 @@
+"""The API pool: tool specs, how users speak of them, entity lists, and the simulation that runs them [O].
+
+`data/tools/<domain>.json` holds plain tool specs, `data/phrases/<domain>.json` the phrases,
+`stages/synthesis/domains/<domain>.py` one function a tool. A tools file without a phrases file of the same name in
+`../phrases` is taken as a user's own: phrases, values and results are then generic (stages/synthesis/generic.py), and
+since nobody linked its tools, the scenario `dependent` cannot be made of it.
+"""
+
+import copy
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.errors import UserError
+from stages.synthesis import generic
+from stages.synthesis.values import YEAR, Entities, Parameter, known
+from stages.synthesis.world import World
+from stages.toolcall.schema import load_tools, read_json
+from stages.toolcall.types import Tool
+
+ENTITIES = Path("data/entities.json")
+
+
+@dataclass(frozen=True, eq=False)
+class PoolTool:
+    """A tool, how it is asked for, and what runs it. `intents`: side -> infinitive phrases. `noun`: what a follow-up
+    calls it.
+    """
+
+    tool: Tool
+    domain: str
+    intents: dict[str, list[str]]
+    noun: str
+    parameters: tuple[Parameter, ...]
+    function: Callable[..., dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        return self.tool.name
+
+    def parameter(self, name: str) -> Parameter:
+        return next(p for p in self.parameters if p.name == name)
+
+    def execute(self, world: World, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Runs the call. Raises SimulationError when the service refuses it."""
+        return self.function(world, **copy.deepcopy(arguments))
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """The result field of one tool that feeds a parameter of another, and how a user asks for both. `phrases`: side ->
+    phrases.
+    """
+
+    source: PoolTool
+    field: str
+    target: PoolTool
+    parameter: str
+    phrases: dict[str, list[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    tools: tuple[PoolTool, ...]  # sorted by domain, then as in the file
+    links: tuple[Link, ...]
+    entities: Entities
+
+
+def load_pool(path: str | Path) -> Pool:
+    """Reads a folder of tool files or one tool file. Raises UserError naming file and field."""
+    path = Path(path)
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise UserError(f"{path}: no tool files (*.json) in this folder")
+    entities = _apart(read_json(ENTITIES))
+    tools: list[PoolTool] = []
+    links: list[Link] = []
+    for file in files:
+        specs = load_tools(file)
+        phrases_file = file.resolve().parent.parent / "phrases" / file.name
+        if phrases_file.exists():
+            spoken = read_json(phrases_file)
+        else:
+            spoken = {"tools": {tool.name: generic.phrases(tool, entities) for tool in specs}, "links": []}
+        module = f"stages.synthesis.domains.{file.stem}"
+        simulated = file.stem.isidentifier() and importlib.util.find_spec(module) and phrases_file.exists()
+        simulation = importlib.import_module(module) if simulated else None
+        by_name: dict[str, PoolTool] = {}
+        for tool in specs:
+            entry = _field(spoken["tools"], tool.name, f"{phrases_file}: tools")
+            where = f"{phrases_file}: tools.{tool.name}"
+            by_name[tool.name] = PoolTool(
+                tool=tool,
+                domain=file.stem,
+                intents=_sides(_field(entry, "intents", where), f"{where}.intents"),
+                noun=entry.get("noun", tool.name.replace("_", " ")),
+                parameters=_parameters(tool.parameters, entry.get("parameters", {}), entities, f"{where}.parameters"),
+                function=getattr(simulation, tool.name) if simulation else generic.simulate,
+            )
+        for index, link in enumerate(spoken.get("links", [])):
+            where = f"{phrases_file}: links[{index}]"
+            source = _field(by_name, link["from"], f"{where}.from")
+            target = _field(by_name, link["to"], f"{where}.to")
+            _field({p.name: p for p in target.parameters}, link["parameter"], f"{where}.parameter")
+            links.append(
+                Link(source, link["field"], target, link["parameter"], _sides(link["phrases"], f"{where}.phrases"))
+            )
+        tools += by_name.values()
+    names = [tool.name for tool in tools]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{path}: tool {name}: found {names.count(name)} of this name, expected one")
+    return Pool(tuple(tools), tuple(links), entities)
+
+
+def _apart(entities: Entities) -> Entities:
+    """Without the test values that a list, be it of another kind, shows in training: a city may be a song as well."""
+    train = {value for sides in entities.values() for value in sides["train"]}
+    return {
+        kind: {"train": sides["train"], "test": [value for value in sides["test"] if value not in train]}
+        for kind, sides in entities.items()
+    }
+
+
+def _parameters(
+    schema: dict[str, Any], spoken: dict[str, Any], entities: Entities, where: str
+) -> tuple[Parameter, ...]:
+    found = []
+    for name, inner in schema.get("properties", {}).items():
+        entry = _field(spoken, name, where)
+        here = f"{where}.{name}"
+        kind = _field(entry, "values", here)
+        if not known(kind, entities):
+            raise UserError(f"{here}.values: found {kind!r}, expected an entity list or a kind of value")
+        fields: tuple[Parameter, ...] = ()
+        if kind.startswith("object"):
+            nested = inner if kind == "object" else inner.get("items", {})
+            fields = _parameters(nested, _field(entry, "fields", here), entities, f"{here}.fields")
+        phrases = {} if fields else _sides(_field(entry, "phrases", here), f"{here}.phrases")
+        ask = entry.get("ask", name.replace("_", " "))
+        found.append(Parameter(name, inner, name in schema.get("required", []), kind, phrases, ask, fields))
+    return tuple(found)
+
+
+def _sides(spoken: dict[str, Any], where: str) -> dict[str, Any]:
+    for side in YEAR:
+        if not _field(spoken, side, where):
+            raise UserError(f"{where}.{side}: found nothing, expected phrases")
+    return spoken
+
+
+def _field(entry: dict[str, Any], name: str, where: str) -> Any:
+    if name not in entry:
+        raise UserError(f"{where}: {name}: missing")
+    return entry[name]

@@ -1,0 +1,204 @@
+"""Argument values: how one is drawn for a parameter, how it is said, and how it is recognised in a text [O].
+
+A kind (see `Parameter.kind`) is an entity list of data/entities.json or one of `int:A-B`, `number:A-B`, `date`, `time`,
+`email`, `phone`, `enum`, `bool`, `id:PREFIX:table`, `list:<kind>:A-B`, `object`, `objects:A-B`. `side` is "train" or
+"test": the two draw from disjoint entity lists, from different years and, since addresses are made of names, from
+disjoint e-mail addresses; numbers, times and ids share their ranges.
+"""
+
+import random
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+Entities = dict[str, dict[str, list[str]]]  # kind -> side -> values
+
+YEAR = {"train": 2025, "test": 2026}
+MAIL_HOSTS = ("mail.com", "example.org", "inbox.net")
+OPTIONAL = 0.35  # how often a user gives an optional parameter
+PATTERNS = {
+    "int": r"\d+",
+    "number": r"\d+(?:\.\d+)?",
+    "date": r"\d{4}-\d{2}-\d{2}",
+    "time": r"\d{2}:\d{2}",
+    "email": r"\S+@\S+",
+    "phone": r"\d{3}-\d{4}",
+    "id": r"[A-Z]{2}\d{3}",
+    "bool": "(?:True|False)",  # in a list
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A parameter of a pool tool, or a field of an object parameter.
+
+    `schema`: its JSON Schema. `phrases`: side -> templates with one `{}`; for kind `bool` side -> {"true": [...],
+    "false": [...]}; empty for objects, which are said through their `fields`. `ask`: what a clarifying question calls
+    it.
+    """
+
+    name: str
+    schema: dict[str, Any]
+    required: bool
+    kind: str
+    phrases: dict[str, Any]
+    ask: str
+    fields: tuple["Parameter", ...] = field(default=())
+
+
+def bounds(text: str) -> tuple[int, int]:
+    """ "2-6" -> (2, 6). Raises ValueError."""
+    low, high = text.split("-")
+    return int(low), int(high)
+
+
+def known(kind: str, entities: Entities) -> bool:
+    """Whether `kind` is well formed."""
+    head, _, rest = kind.partition(":")
+    try:
+        if head in ("int", "number", "objects"):
+            return bounds(rest)[0] <= bounds(rest)[1]
+        if head == "list":
+            inner, _, count = rest.rpartition(":")
+            return bounds(count)[0] <= bounds(count)[1] and known(inner, entities)
+    except ValueError:
+        return False
+    if head == "id":
+        return re.fullmatch("[A-Z]{2}:[a-z_]+", rest) is not None
+    return kind in ("date", "time", "email", "phone", "enum", "bool", "object") or kind in entities
+
+
+def draw(parameter: Parameter, entities: Entities, side: str, rng: random.Random) -> Any:
+    """A value for the parameter."""
+    if parameter.kind == "object":
+        return draw_all(parameter.fields, entities, side, rng)
+    if parameter.kind.startswith("objects:"):
+        count = rng.randint(*bounds(parameter.kind.removeprefix("objects:")))
+        return [draw_all(parameter.fields, entities, side, rng) for _ in range(count)]
+    return _draw_plain(parameter.kind, parameter.schema, entities, side, rng)
+
+
+def draw_all(
+    parameters: tuple[Parameter, ...], entities: Entities, side: str, rng: random.Random, leave: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Values for all required and some optional parameters except those named in `leave`, in schema order."""
+    return {
+        p.name: draw(p, entities, side, rng)
+        for p in parameters
+        if p.name not in leave and (p.required or rng.random() < OPTIONAL)
+    }
+
+
+def _draw_plain(kind: str, schema: dict[str, Any], entities: Entities, side: str, rng: random.Random) -> Any:
+    """A scalar, or a list without repetition."""
+    head, _, rest = kind.partition(":")
+    if head == "list":
+        inner, _, count = rest.rpartition(":")
+        items: list[Any] = []
+        for _ in range(rng.randint(*bounds(count))):
+            item = _draw_plain(inner, schema.get("items", {}), entities, side, rng)
+            items += [item] if item not in items else []
+        return items
+    if head == "int":
+        return rng.randint(*bounds(rest))
+    if head == "number":
+        low, high = bounds(rest)
+        return rng.randint(low * 10, high * 10) / 10
+    if kind == "date":
+        return f"{YEAR[side]}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
+    if kind == "time":
+        return f"{rng.randint(6, 22):02d}:{rng.randrange(0, 60, 5):02d}"
+    if kind == "email":
+        return f"{rng.choice(entities['person'][side]).lower().replace(' ', '.')}@{rng.choice(MAIL_HOSTS)}"
+    if kind == "phone":
+        return f"{rng.randint(200, 999)}-{rng.randint(1000, 9999)}"
+    if head == "id":
+        return f"{rest.partition(':')[0]}{rng.randint(100, 999)}"
+    if kind == "enum":
+        return rng.choice([value for value in schema["enum"] if value is not None])
+    if kind == "bool":
+        return rng.random() < 0.5
+    return rng.choice(entities[kind][side])
+
+
+def words(value: Any) -> str:
+    """A scalar or a list of scalars as a user says it: `next_day` as "next day", lists as "Ann, Bob and Cid"."""
+    if isinstance(value, list):
+        said = [words(item) for item in value]
+        return said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1]
+    return value.replace("_", " ") if isinstance(value, str) and re.fullmatch("[a-z]+(_[a-z]+)+", value) else str(value)
+
+
+def contains(text: str, phrase: str) -> bool:
+    """Whether the phrase stands in the text as words of its own ("3" stands neither in "13" nor in "3.5")."""
+    start = text.find(phrase)
+    while start >= 0:
+        before, after = text[max(0, start - 1) : start], text[start + len(phrase) :]
+        inside = before.isalnum() or (before and before in "_.-")
+        goes_on = after[:1].isalnum() or (after and after[0] in "_-") or (after[:1] == "." and after[1:2].isalnum())
+        if not inside and not goes_on:
+            return True
+        start = text.find(phrase, start + 1)
+    return False
+
+
+def said(parameter: Parameter, value: Any, text: str) -> bool:
+    """Whether the text says the value: every scalar in it, and for a boolean one of its phrases."""
+    if isinstance(value, dict):
+        return all(said(p, value[p.name], text) for p in parameter.fields if p.name in value)
+    if isinstance(value, list):
+        return all(said(parameter, item, text) for item in value)
+    if parameter.kind == "bool":
+        return any(phrase in text for side in YEAR for phrase in parameter.phrases[side][str(value).lower()])
+    return contains(text, words(value))
+
+
+def mentions(parameter: Parameter, text: str, entities: Entities) -> bool:
+    """Whether the text holds one of the parameter's phrases with any value of its kind in it."""
+    if parameter.fields:
+        return any(mentions(p, text, entities) for p in parameter.fields)
+    kind = _item_kind(parameter.kind)
+    if kind == "bool" and kind == parameter.kind:
+        return any(
+            phrase in text for side in YEAR for said_so in parameter.phrases[side].values() for phrase in said_so
+        )
+    phrases = [phrase for side in YEAR for phrase in parameter.phrases[side]]
+    if kind == "enum" or kind in entities:
+        options = parameter.schema["enum"] if kind == "enum" else entities[kind]["train"] + entities[kind]["test"]
+        return any(contains(text, phrase.replace("{}", words(option))) for phrase in phrases for option in options)
+    pattern = PATTERNS[kind.partition(":")[0]]
+    templates = [re.escape(phrase).replace(re.escape("{}"), pattern) for phrase in phrases]
+    return any(re.search(rf"\b{template}\b", text) for template in templates)
+
+
+def _item_kind(kind: str) -> str:
+    """list:city:1-3 -> city"""
+    while kind.startswith("list:"):
+        kind = kind.removeprefix("list:").rpartition(":")[0]
+    return kind
+
+
+def scalars(value: Any) -> list[Any]:
+    """All scalars in a value, in order."""
+    if isinstance(value, dict):
+        return [scalar for item in value.values() for scalar in scalars(item)]
+    if isinstance(value, list):
+        return [scalar for item in value for scalar in scalars(item)]
+    return [value]
+
+
+def identities(parameter: Parameter, value: Any, entities: Entities) -> list[str]:
+    """The scalars in a value that train and test must not share: entities, dates and addresses, but not numbers, times,
+    ids and options.
+    """
+    if parameter.kind.startswith("object"):
+        items = value if isinstance(value, list) else [value]
+        return [
+            i
+            for item in items
+            for p in parameter.fields
+            if p.name in item
+            for i in identities(p, item[p.name], entities)
+        ]
+    kind = _item_kind(parameter.kind)
+    return scalars(value) if kind in entities or kind in ("date", "email") else []

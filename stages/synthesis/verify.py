@@ -1,0 +1,173 @@
+"""Three layers that a synthetic task must pass: format, execution, semantics [O]. A rejection says which one it failed,
+and why.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from stages.synthesis.pool import PoolTool
+from stages.synthesis.programs import Program, execute
+from stages.synthesis.values import Entities, contains, mentions, said, scalars, words
+from stages.synthesis.verbalise import Sample
+from stages.synthesis.world import SimulationError
+from stages.toolcall import dialect
+from stages.toolcall.checker import check
+from stages.toolcall.schema import validate
+from stages.toolcall.types import Task, Unparseable
+
+DIALECTS = ("pythonic", "hermes")
+ANSWER_CHARACTERS = 210  # longer answers would not fit into engine.max_tokens of the embedded model
+# Words of a request that say nothing about which tool it wants.
+STOP = "a an the my me i of in on to for from with at by and or it is are be do get have what which when how there some"
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a candidate was thrown away. Layers: format, execution, semantics, duplicate."""
+
+    scenario: str
+    layer: str
+    reason: str
+    detail: str
+
+
+def verify(sample: Sample, entities: Entities) -> Rejection | None:
+    """The first thing wrong with a sample of the pool, or None."""
+    layer, found = "format", format_error(sample.task) or _length_error(sample.task)
+    if not found:
+        layer, found = "execution", execution_error(sample.program)
+    if not found:
+        layer, found = "semantics", semantics_error(sample, entities)
+    return Rejection(sample.task.scenario, layer, *found) if found else None
+
+
+def format_error(task: Task) -> tuple[str, str] | None:
+    """(reason, detail) when a call does not fit its schema, or the reference is not right by its own measure in some
+    dialect.
+    """
+    tools = {tool.name: tool for tool in task.tools}
+    answer = task.reference.answer()
+    for call, expected in zip(answer.calls, task.reference.calls, strict=True):
+        if call.name not in tools:
+            return "unknown tool", f"{call.name} is not among {', '.join(tools)}"
+        variants = [call.arguments | {name: value} for name, values in expected.arguments.items() for value in values]
+        for arguments in variants or [{}]:
+            if problems := validate(arguments, tools[call.name].parameters, call.name):
+                return "argument against schema", problems[0]
+    if not answer.calls and not answer.text.strip():
+        return "empty answer", ""
+    for name in DIALECTS:
+        rendered = dialect.get(name).render(answer)
+        try:
+            parsed = dialect.get(name).parse(rendered)
+        except Unparseable as error:
+            return "does not parse back", f"{name}: {rendered}: {error.reason}"
+        verdict = check(parsed, task.reference, task.tools, strict=True)
+        if not verdict.right:
+            return "reference fails its own check", f"{name}: {rendered}: {verdict.error} at {verdict.path}"
+    return None
+
+
+def _length_error(task: Task) -> tuple[str, str] | None:
+    rendered = dialect.get(DIALECTS[0]).render(task.reference.answer())
+    return ("answer too long", rendered) if len(rendered) > ANSWER_CHARACTERS else None
+
+
+def execution_error(program: Program) -> tuple[str, str] | None:
+    """(reason, detail) when the program does not run in a fresh World, or runs otherwise than recorded."""
+    try:
+        again = execute(program)
+    except SimulationError as error:
+        return "simulation error", f"{program.steps[-1].tool.name}: {error}"
+    for before, after in zip(program.steps, again.steps, strict=True):
+        if (before.arguments, before.result) != (after.arguments, after.result):
+            return "result differs", f"{before.tool.name}: {before.result} and then {after.result}"
+    return None
+
+
+def semantics_error(sample: Sample, entities: Entities) -> tuple[str, str] | None:
+    """(reason, detail) when the dialogue does not say what the reference wants, or says it ambiguously."""
+    program, task = sample.program, sample.task
+    text = " ".join(message["content"] for message in task.messages if message["role"] == "user")
+    results = [message["content"] for message in task.messages if message["role"] == "tool"]
+    known = [value for result in results for value in scalars(json.loads(result))]
+    for step in program.steps:
+        for name, value in step.arguments.items():
+            parameter = step.tool.parameter(name)
+            from_result = name not in step.said and value in known
+            if not from_result and not said(parameter, value, text):
+                return "value not said", f"{step.tool.name}.{name}: {value}"
+        if pair := _equal_slots(step.arguments):
+            return "ambiguous values", f"{step.tool.name}: {' and '.join(pair)} are equal"
+    calls = [(call.name, call.arguments) for call in task.reference.answer().calls]
+    if any(call in calls[:index] for index, call in enumerate(calls)):
+        return "equal calls", str(calls[0])
+    if program.scenario == "multi_turn" and program.steps[0].arguments == program.steps[1].arguments:
+        return "nothing changed", str(program.steps[0].arguments)
+    for name in program.missing:
+        if mentions(program.steps[0].tool.parameter(name), text, entities):
+            return "missing parameter is said", f"{program.steps[0].tool.name}.{name}: {text}"
+    if program.scenario == "irrelevant":
+        for tool in program.candidates:
+            if names_intent(text, program.steps[0].tool, tool):
+                return "a candidate fits", f"{tool.name}: {text}"
+    if program.scenario == "report" and not all(
+        value and contains(results[-1], value) for value in task.reference.values
+    ):
+        return "value not in result", ", ".join(task.reference.values)
+    return None
+
+
+def _equal_slots(arguments: dict[str, Any]) -> tuple[str, str] | None:
+    """Two parameters of one call (or fields of one object) that carry the same spoken value; lists of objects are
+    looked into one by one.
+    """
+    seen: dict[str, str] = {}
+    for name, value in _slots(arguments):
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            found = next((pair for item in value if (pair := _equal_slots(item))), None)
+            if found:
+                return found
+            continue
+        for spoken in map(words, value if isinstance(value, list) else [value]):
+            if seen.setdefault(spoken, name) != name:
+                return seen[spoken], name
+    return None
+
+
+def _slots(arguments: dict[str, Any]) -> list[tuple[str, Any]]:
+    """(name, value) of all that a user says on its own, with objects opened; yes-or-no values are phrases and cannot be
+    mixed up.
+    """
+    found = []
+    for name, value in arguments.items():
+        if isinstance(value, dict):
+            found += [(f"{name}.{inner}", item) for inner, item in _slots(value)]
+        elif not isinstance(value, bool):
+            found.append((name, value))
+    return found
+
+
+def names_intent(text: str, wanted: PoolTool, candidate: PoolTool) -> bool:
+    """Whether a request for `wanted` could as well be meant for `candidate`: it has one of its intents, or the intent's
+    words are all its own.
+    """
+    intents = [intent for side in candidate.intents.values() for intent in side]
+    if any(contains(text.lower(), intent.lower()) for intent in intents):
+        return True
+    used = [intent for side in wanted.intents.values() for intent in side if intent.lower() in text.lower()]
+    return any(_content(intent) <= _vocabulary(candidate) for intent in used)
+
+
+@cache
+def _vocabulary(tool: PoolTool) -> frozenset[str]:
+    intents = [intent for side in tool.intents.values() for intent in side]
+    return _content(" ".join([tool.name.replace("_", " "), tool.tool.description, tool.noun, *intents]))
+
+
+@cache
+def _content(text: str) -> frozenset[str]:
+    return frozenset(word.removesuffix("s") for word in re.findall("[a-z]+", text.lower()) if word not in STOP.split())

@@ -1,0 +1,73 @@
+"""Loads models to train and saves them: whole small ones, or a PEFT adapter on a large one."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import disable_progress_bars
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase, set_seed
+from transformers.utils import logging
+
+from stages import params
+from stages.errors import UserError
+from stages.toolcall.prompt import load_tokenizer
+
+
+def load_trainable(
+    start: str | Path, model: params.Model, engine: params.Engine, seed: int
+) -> tuple[Any, PreTrainedTokenizerBase]:
+    """The model of a folder, ready to train, and its tokenizer.
+
+    Without model.lora every parameter is trained, in float32. With it the base of model.path is frozen in the engine's
+    dtype and the adapter is the one in the folder, or a new one, drawn by `seed`, when the folder holds a whole model.
+    Raises UserError naming the folder when it holds no model, or an adapter although model.lora is null.
+    """
+    torch.set_num_threads(engine.threads)
+    set_seed(seed)
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+        disable_progress_bars()
+        os.environ["TQDM_DISABLE"] = "1"  # TRL's own bars
+    adapted = (Path(start) / "adapter_config.json").is_file()
+    if adapted and model.lora is None:
+        raise UserError(
+            f"{start}: found a PEFT adapter, expected a whole model, since params.yaml has model.lora: null"
+        )
+    dtype = torch.float32 if model.lora is None else getattr(torch, engine.dtype)
+    try:
+        whole = AutoModelForCausalLM.from_pretrained(str(model.path if adapted else start), dtype=dtype)
+        if adapted:
+            return PeftModel.from_pretrained(whole, str(start), is_trainable=True), load_tokenizer(start)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{start}: no readable causal language model: {' '.join(str(error).split())[:200]}") from None
+    if model.lora is None:
+        return whole, load_tokenizer(start)
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=model.lora.rank,
+        lora_alpha=model.lora.alpha,  # type: ignore[arg-type]  # PEFT takes floats
+        lora_dropout=model.lora.dropout,
+        target_modules=model.lora.targets,
+    )
+    return get_peft_model(whole, config), load_tokenizer(start)
+
+
+def save(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path, engine: params.Engine) -> None:
+    """Writes model or adapter, tokenizer and chat template to a folder; the same training gives the same bytes."""
+    out = Path(out)
+    if isinstance(model, PeftModel):
+        model.save_pretrained(str(out), selected_adapters=["default"])
+        (out / "README.md").unlink(missing_ok=True)  # a model card to be filled in
+        config = out / "adapter_config.json"
+        fields = json.loads(config.read_text())
+        fields = {key: sorted(value) if isinstance(value, list) else value for key, value in fields.items()}
+        config.write_text(
+            json.dumps(fields, indent=2, sort_keys=True) + "\n"
+        )  # PEFT lists the members of sets in any order
+    else:
+        model.to(getattr(torch, engine.dtype)).save_pretrained(out)
+    tokenizer.save_pretrained(out)

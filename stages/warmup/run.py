@@ -1,0 +1,92 @@
+"""The stage `warmup`: supervised fine-tuning from easy to hard [P], with self-evaluation samples in the mixture."""
+
+import random
+from collections.abc import Sequence
+
+from stages.artifacts import read_tasks, write_json
+from stages.door import log
+from stages.engine import open_engine
+from stages.engine.base import Engine
+from stages.errors import UserError
+from stages.params import load
+from stages.statistics import auc
+from stages.toolcall.prompt import Prompter, load_tokenizer
+from stages.toolcall.types import Task
+from stages.training.sft import Row, finetune
+from stages.warmup.corrupt import corrupt, difficulty, gather
+
+TRAIN, VALIDATION = "data/synthesis/train.parquet", "data/synthesis/validation.parquet"
+MODEL = "data/models/it0"
+
+
+def run() -> None:
+    """Fine-tunes model.path on data/synthesis/train.parquet to data/models/it0; curves and metrics/warmup.json."""
+    params = load()
+    settings = params.warmup
+    prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
+    tasks = read_tasks(TRAIN)
+    if not tasks:
+        raise UserError(f"{TRAIN}: found no tasks; raise synthesis.train")
+    if settings.self_evaluation == 1.0:
+        raise UserError("params.yaml: warmup.self_evaluation: found 1.0; expected less, since no answers would be left")
+    answers = [(prompter.prompt_ids(task), prompter.completion_ids(task.reference.answer())) for task in tasks]
+    count = round(len(tasks) * settings.self_evaluation / (1 - settings.self_evaluation))
+    about, questions, _ = self_evaluation_rows(tasks, count, prompter, settings.seed, params.evaluation.strict)
+    hard = difficulty(tasks)
+    hard += [hard[index] for index in about]
+    log.info("warmup: %d answers and %d self-evaluations", len(answers), len(questions))
+    order = hard if settings.easy_to_hard else None
+    finetune(
+        answers + questions, params.model, MODEL, settings, params.engine, curves="data/curves/it0", difficulty=order
+    )
+
+    held_out = read_tasks(VALIDATION)
+    _, questions, right = self_evaluation_rows(
+        held_out, len(held_out), prompter, settings.seed, params.evaluation.strict
+    )
+    area = self_evaluation_auc(open_engine(MODEL, params.engine), prompter, questions, right)
+    log.info("warmup: self-evaluation AUC on %d validation samples: %s", len(questions), area)
+    write_json(
+        {
+            "answers": len(answers),
+            "self_evaluations": len(about),
+            "self_evaluation": {"auc": area, "n": len(questions)},
+        },
+        "metrics/warmup.json",
+    )
+
+
+def self_evaluation_rows(
+    tasks: Sequence[Task], count: int, prompter: Prompter, seed: int, strict: bool
+) -> tuple[list[int], list[Row], list[bool]]:
+    """About `count` samples that ask "is this answer correct?", right and wrong answers in turn.
+
+    Returns the index of each sample's task, its (prompt ids, completion ids), and whether its answer is right. Tasks
+    come in random order, again from the start when all were used; a task for which no wrong answer is found is passed
+    over in its turn.
+    """
+    chance = random.Random(f"{seed}/self-evaluation")
+    material = gather(tasks)
+    indices = chance.sample(range(len(tasks)), len(tasks))
+    about: list[int] = []
+    rows: list[Row] = []
+    rights: list[bool] = []
+    for number in range(count):
+        index = indices[number % len(tasks)]
+        right = (number + number // len(tasks)) % 2 == 0  # the other way round the second time
+        answer = tasks[index].reference.answer() if right else corrupt(tasks[index], material, chance, strict)
+        if answer is None:
+            continue
+        prompt = prompter.selfeval_ids(prompter.prompt_ids(tasks[index]), prompter.completion_ids(answer))
+        about.append(index)
+        rows.append((prompt, prompter.selfeval_completion_ids(right)))
+        rights.append(right)
+    return about, rows, rights
+
+
+def self_evaluation_auc(
+    engine: Engine, prompter: Prompter, rows: Sequence[Row], rights: Sequence[bool]
+) -> float | None:
+    """The share of (right, wrong) couples whose right answer has the higher C; None when there are no couples."""
+    scores = engine.score([(prompt, (token,)) for prompt, _ in rows for token in (prompter.yes, prompter.no)])
+    return auc([yes - no for (yes,), (no,) in zip(scores[::2], scores[1::2], strict=True)], rights)

@@ -1,0 +1,149 @@
+"""The whole pipeline on the tiny profile, run by dvc as a user runs it, once for all tests of this file."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+from smoke import ROOT, copy_project, dvc
+
+from stages import artifacts
+from stages.toolcall.types import SCENARIOS
+
+TINY = yaml.safe_load((ROOT / "tests/smoke.yaml").read_text())
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    copy_project(folder, TINY)
+    dvc(folder, "repro")
+    return folder
+
+
+def stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", *arguments], cwd=folder, text=True, capture_output=True, check=False)
+
+
+def planned(folder: Path) -> list[str]:
+    """The stages that `dvc repro` would run."""
+    lines = dvc(folder, "repro", "--dry").splitlines()
+    return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
+
+
+def test_every_artifact_has_its_schema(project: Path) -> None:
+    for split in ("train", "explore", "validation", "test"):
+        assert artifacts.read_table(project / f"data/synthesis/{split}.parquet", artifacts.TASKS).height > 0
+    for key in TINY["iterations"]:
+        artifacts.read_table(project / f"data/selection/{key}.parquet", artifacts.SELECTED)
+        artifacts.read_table(project / f"data/exploration/{key}.parquet", artifacts.NODES)
+        artifacts.read_table(project / f"data/pairs/{key}.parquet", artifacts.PAIRS)
+    for model in ("base", "it0", *TINY["iterations"]):
+        predictions = artifacts.read_table(project / f"data/predictions/{model}.parquet", artifacts.PREDICTIONS)
+        assert set(predictions["split"]) == {"validation", "test_seen", "test_unseen"}
+
+
+def test_pairs_are_prefixes_of_real_generations(project: Path) -> None:
+    nodes = pl.read_parquet(project / "data/exploration/it1.parquet")
+    pairs = pl.read_parquet(project / "data/pairs/it1.parquet")
+    assert pairs.height > 0
+    for task_id, prompt, chosen, rejected in pairs.select("task_id", "prompt", "chosen", "rejected").iter_rows():
+        tree = nodes.filter(pl.col("task_id") == task_id).sort("node")
+        paths: list[list[int]] = []
+        for parent, ids in tree.select("parent", "ids").iter_rows():
+            paths.append((paths[parent] if parent >= 0 else []) + ids)
+        assert prompt + chosen in paths
+        assert prompt + rejected in paths
+
+
+def test_metrics_keep_their_contract(project: Path) -> None:
+    metrics = json.loads((project / "metrics/it1.json").read_text())
+    for name in ("all", "complex", "simple", "seen", "unseen"):
+        assert set(metrics["accuracy"][name]) == {"value", "low", "high", "n"}
+    assert set(metrics["accuracy"]["scenario"]) <= set(SCENARIOS)
+    assert 0 <= metrics["errors"]["parameter_share"] <= 1
+    latest = json.loads((project / "metrics/latest.json").read_text())
+    assert latest["test"]["accuracy"] == json.loads((project / "metrics/it2.json").read_text())["accuracy"]
+    assert {"validation", "delta_complex", "p_value"} <= set(latest)
+    assert "per_doubling" in (project / "metrics/decay.json").read_text()
+
+
+def test_the_report_shows_pairs(project: Path) -> None:
+    report = (project / "report/report.md").read_text()
+    assert "chosen" in report
+    assert "rejected" in report
+
+
+def test_a_second_repro_runs_nothing(project: Path) -> None:
+    assert planned(project) == []
+
+
+def test_what_a_change_reruns(project: Path) -> None:
+    path = project / "params.yaml"
+    text = path.read_text()
+    params = yaml.safe_load(text)
+    try:
+        params["preference"]["beta"] = 0.3
+        path.write_text(yaml.safe_dump(params))
+        stages = planned(project)
+        assert stages[0] == "preference@it1"
+        assert not {"synthesis", "decay", "warmup", "start@it0", "selection@it1", "exploration@it1"} & set(stages)
+        params = yaml.safe_load(text)
+        params["iterations"]["it3"] = {"previous": "it2", "ratio": 0.5}
+        path.write_text(yaml.safe_dump(params))
+        phases = ("selection", "exploration", "fragments", "preference", "evaluation")
+        assert set(planned(project)) == {f"{phase}@it3" for phase in phases} | {"report"}
+    finally:
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [("preference", "betta", 0.3), ("preference", "beta", "much"), ("exploration", "samples", 0)],
+)
+def test_bad_params_end_in_one_line(project: Path, section: str, key: str, value: object) -> None:
+    path = project / "params.yaml"
+    text = path.read_text()
+    try:
+        params = yaml.safe_load(text)
+        params[section][key] = value
+        path.write_text(yaml.safe_dump(params))
+        done = stage(project, "stages.report")
+    finally:
+        path.write_text(text)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: params.yaml: {section}.{key}: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_truncated_parquet_ends_in_one_line(project: Path) -> None:
+    path = project / "data/pairs/it1.parquet"
+    whole, before = path.read_bytes(), (project / "report/report.md").read_bytes()
+    path.unlink()  # the file may be a link into dvc's cache
+    try:
+        path.write_bytes(whole[: len(whole) // 2])
+        done = stage(project, "stages.report")
+    finally:
+        path.write_bytes(whole)
+    assert done.returncode == 1
+    assert "data/pairs/it1.parquet: not a readable parquet file" in done.stderr.splitlines()[-1]
+    assert (project / "report/report.md").read_bytes() == before
+
+
+def test_a_broken_tool_schema_ends_in_one_line(project: Path) -> None:
+    path = project / "data/tools/weather.json"
+    text = path.read_text()
+    try:
+        path.write_text(text.replace('"type": "object"', '"type": "thing"', 1))
+        done = stage(project, "stages.synthesis")
+    finally:
+        path.write_text(text)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "data/tools/weather.json" in done.stderr
+    assert "thing" in done.stderr
+    assert (project / "data/synthesis/train.parquet").exists()

@@ -1,0 +1,249 @@
+"""The Transformers engine against plain forward passes and Hugging Face's own generate."""
+
+import json
+from collections import Counter
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+from stages import params
+from stages.engine import open_engine, seed_of
+from stages.engine.base import Request, Sampling
+from stages.engine.transformers import TransformersEngine, draw, noise, special_ids
+from stages.errors import UserError
+
+END, PAD, VOCABULARY = 2, 0, 64
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        initializer_range=0.3,  # the default is so flat that greedy decoding would meet ties
+        eos_token_id=END,
+        pad_token_id=PAD,
+        tie_word_embeddings=True,
+    )
+    path = tmp_path_factory.mktemp("model")
+    Qwen3ForCausalLM(config).save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def engine_params(batch=16):
+    return params.Engine(kind="transformers", dtype="float32", threads=1, batch=batch, max_tokens=12)
+
+
+@pytest.fixture(scope="module")
+def engine(folder):
+    return TransformersEngine(folder, engine_params(), {END}, PAD)
+
+
+def prompts(count, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(3, 30, (count,), generator=generator).tolist()
+    return [tuple(torch.randint(3, VOCABULARY, (length,), generator=generator).tolist()) for length in lengths]
+
+
+def full_logprobs(model, prompt, ids, temperature=1.0):
+    with torch.inference_mode():
+        logits = model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1].float()
+    return (logits / temperature).log_softmax(-1).gather(1, torch.tensor(ids)[:, None])[:, 0].tolist()
+
+
+def test_greedy_equals_generate(engine, model):
+    for prompt, [completion] in zip(
+        prompts(20), engine.generate([Request(p) for p in prompts(20)], Sampling(12, 0.0)), strict=True
+    ):
+        expected = model.generate(
+            torch.tensor([prompt]), max_new_tokens=12, do_sample=False, eos_token_id=END, pad_token_id=PAD
+        )
+        assert completion.ids == tuple(expected[0, len(prompt) :].tolist())
+        assert completion.finish == ("stop" if completion.ids[-1] == END else "length")
+        assert completion.logprobs == pytest.approx(full_logprobs(model, prompt, completion.ids), abs=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
+def test_logprobs_are_those_of_the_distribution_sampled_from(engine, model, temperature):
+    requests = [Request(prompt, n=3, seed=index) for index, prompt in enumerate(prompts(9))]
+    finishes = Counter()
+    for request, completions in zip(requests, engine.generate(requests, Sampling(12, temperature)), strict=True):
+        assert len(completions) == 3
+        for completion in completions:
+            finishes[completion.finish] += 1
+            assert completion.logprobs == pytest.approx(
+                full_logprobs(model, request.prompt, completion.ids, temperature), abs=1e-4
+            )
+            assert END not in completion.ids[:-1]
+            assert (completion.ids[-1] == END) == (completion.finish == "stop")
+            assert len(completion.ids) <= 12
+    assert finishes["length"]
+    assert finishes["stop"]
+
+
+def test_sampling_follows_the_model(engine, model):
+    prompt = prompts(1)[0]
+    drawn = Counter(c.ids[0] for c in engine.generate([Request(prompt, n=4000, seed=5)], Sampling(1, 1.0))[0])
+    with torch.inference_mode():
+        expected = model(torch.tensor([prompt])).logits[0, -1].softmax(-1).tolist()
+    assert sum(abs(drawn[token] / 4000 - share) for token, share in enumerate(expected)) / 2 < 0.06
+    best = max(range(VOCABULARY), key=expected.__getitem__)
+    assert abs(drawn[best] / 4000 - expected[best]) < 4 * (expected[best] * (1 - expected[best]) / 4000) ** 0.5
+
+
+def test_a_request_draws_the_same_tokens_in_any_company(engine):
+    requests = [Request(prompt, n=4, seed=seed_of("s", index)) for index, prompt in enumerate(prompts(25))]
+    together = engine.generate(requests, Sampling(12, 1.0))
+    alone = [engine.generate([request], Sampling(12, 1.0))[0] for request in requests]
+    assert [[c.ids for c in completions] for completions in together] == [
+        [c.ids for c in completions] for completions in alone
+    ]
+    fewer = engine.generate([Request(requests[0].prompt, n=2, seed=requests[0].seed)], Sampling(5, 1.0))[0]
+    assert [c.ids for c in fewer] == [c.ids[:5] for c in together[0][:2]]
+
+
+def test_second_run_gives_the_same_bytes(folder, engine):
+    requests = [Request(prompt, n=3, seed=index) for index, prompt in enumerate(prompts(30))]
+    first = engine.generate(requests, Sampling(12, 1.0))
+    assert (
+        TransformersEngine(folder, engine_params(), {END}, PAD).generate(requests, Sampling(12, 1.0)) == first
+    )  # logprobs bit by bit
+
+
+def test_samples_and_seeds_differ(engine):
+    # A fixed seed made the authors' second expansion nearly the same as the first.
+    prompt = prompts(1)[0]
+    first, second = engine.generate([Request(prompt, n=8, seed=1), Request(prompt, n=8, seed=2)], Sampling(12, 1.0))
+    assert len({c.ids for c in first + second}) > 12
+    assert seed_of(1, "task", 0, 0) != seed_of(1, "task", 1, 0) != seed_of(1, "task", 1, 1)
+    assert seed_of(1, "task", 0, 0) == seed_of(1, "task", 0, 0) < 2**63
+
+
+def test_no_penalty_for_or_reward_of_repetition(engine, model):
+    # repetition_penalty=0.75 rewarded the authors' model for repeating itself.
+    prompt = (7,) * 20
+    [[completion]] = engine.generate([Request(prompt)], Sampling(6, 0.0))
+    assert completion.logprobs == pytest.approx(full_logprobs(model, prompt, completion.ids), abs=1e-4)
+
+
+def test_score_equals_a_full_forward_pass(engine, model):
+    continuations = prompts(40, seed=2)
+    pairs = list(zip(prompts(40), continuations, strict=True))
+    pairs += [(pairs[0][0], (token,)) for token in (5, 6)] + [(pairs[3][0], ())]
+    for (prompt, continuation), scores in zip(pairs, engine.score(pairs), strict=True):
+        assert scores == pytest.approx(full_logprobs(model, prompt, continuation) if continuation else [], abs=1e-4)
+    assert engine.score(pairs) == engine.score(pairs)
+
+
+def test_score_of_one_prompt_is_one_forward_pass(engine, monkeypatch):
+    rows = []
+    forward = engine.model.forward
+    monkeypatch.setattr(
+        engine.model, "forward", lambda **inputs: rows.append(len(inputs["input_ids"])) or forward(**inputs)
+    )
+    yes, no = engine.score([((3, 4, 5), (6,)), ((3, 4, 5), (7,))])
+    assert rows == [1]
+    assert yes != no
+
+
+def test_finished_rows_leave_the_batch(engine, monkeypatch):
+    sizes = []
+    forward = engine.model.forward
+    monkeypatch.setattr(
+        engine.model, "forward", lambda **inputs: sizes.append(tuple(inputs["input_ids"].shape)) or forward(**inputs)
+    )
+    completions = engine.generate([Request(prompts(1)[0], n=16, seed=3)], Sampling(60, 1.0))[0]
+    assert sizes[0] == (1, len(prompts(1)[0]))  # one prefill for all samples
+    decode = [rows for rows, _ in sizes[1:]]
+    assert decode[0] > decode[-1]
+    assert len(decode) == max(len(c.ids) for c in completions) - 1
+
+
+def test_work_is_chunked_by_tokens(engine, monkeypatch):
+    requests = [Request(prompt, n=2, seed=index) for index, prompt in enumerate(prompts(12))]
+    pairs = list(zip(prompts(12), prompts(12, seed=3), strict=True))
+    whole = engine.generate(requests, Sampling(8, 1.0)), engine.score(pairs)
+    sizes = []
+    forward = engine.model.forward
+    monkeypatch.setattr(
+        engine.model, "forward", lambda **inputs: sizes.append(inputs["input_ids"].numel()) or forward(**inputs)
+    )
+    monkeypatch.setattr("stages.engine.transformers.CHUNK", 64)
+    chunked = engine.generate(requests, Sampling(8, 1.0)), engine.score(pairs)
+    assert max(sizes) <= 64
+    assert [[c.ids for c in some] for some in chunked[0]] == [[c.ids for c in some] for some in whole[0]]
+    assert chunked[1] == [pytest.approx(scores, abs=1e-4) for scores in whole[1]]
+
+
+def test_draw():
+    logits = torch.tensor([[0.1, 0.2, 0.3, 0.4]]).log()
+    uniforms = [0.0, 0.0999, 0.1001, 0.2999, 0.3001, 0.5999, 0.6001, 1 - 2**-53]
+    assert [draw(logits, torch.tensor([u], dtype=torch.float64), 1.0)[0].item() for u in uniforms] == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+    ]
+    never = torch.tensor([[float("-inf"), 0.0, float("-inf")]])
+    assert [draw(never, torch.tensor([u], dtype=torch.float64), 1.0)[0].item() for u in (0.0, 0.5, 1 - 2**-53)] == [
+        1,
+        1,
+        1,
+    ]
+    assert (noise(1, 0, 5)[:3] == noise(1, 0, 3)).all()
+    assert not (noise(1, 0, 3) == noise(1, 1, 3)).any()
+
+
+def test_open_engine_reads_the_folder(folder, engine):
+    from tokenizers import Tokenizer, models
+
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel({"<pad>": 0, "a": 1, "<end>": 2, "<other>": 3}, unk_token="a")),
+        eos_token="<end>",
+        pad_token="<pad>",
+    )
+    tokenizer.save_pretrained(folder)
+    config = folder / "generation_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"eos_token_id": [2, 3]}))
+    assert special_ids(folder) == ([2, 3], 0)
+    opened = open_engine(folder, engine_params())
+    assert opened.end_ids == {2, 3}
+    assert opened.score([((5, 6), (7,))]) == engine.score([((5, 6), (7,))])
+
+
+def test_adapter_is_merged(folder, tmp_path, engine):
+    from peft import LoraConfig, get_peft_model
+
+    adapter = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(folder),
+        LoraConfig(r=2, init_lora_weights=False, target_modules="all-linear"),
+    )
+    adapter.save_pretrained(tmp_path)
+    merged = TransformersEngine(tmp_path, engine_params(), {END}, PAD)
+    [scores] = merged.score([((5, 6), (7, 8))])
+    assert scores == pytest.approx(full_logprobs(adapter.eval(), (5, 6), (7, 8)), abs=1e-4)
+    assert scores != pytest.approx(engine.score([((5, 6), (7, 8))])[0], abs=1e-2)
+
+
+def test_a_folder_without_a_model_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="not a causal language model") as error:
+        TransformersEngine(tmp_path / "none", engine_params(), {END}, PAD)
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match="no tokenizer"):
+        special_ids(tmp_path)

@@ -1,0 +1,168 @@
+"""Pairs from hand-made search trees: which branchings give one, of which tokens, and why the others give none."""
+
+import random
+
+import pytest
+from exploration_fakes import END, PROMPT, FakeEngine, FakePrompter, ids_of, tasks
+
+from stages import params
+from stages.answering import parse
+from stages.exploration.search import explore, node_rows
+from stages.fragments.pairs import harvest
+from stages.fragments.run import profile
+from stages.toolcall.checker import check, consistent
+from stages.toolcall.types import ErrorKind
+
+[TASK] = tasks(1)  # right: f with a=1 and b="x", in any order
+SETTINGS = params.Fragments(margin=0.1, visits=1)
+
+
+def node(number, parent, pieces, kind, q=0.0, right=False, visits=1, end=False):
+    ids = [*ids_of(*pieces), *([END] if end else [])] if parent >= 0 else [0, 0, 0, PROMPT]
+    return {
+        "task_id": TASK.task_id,
+        "node": number,
+        "parent": parent,
+        "ids": ids,
+        "kind": kind,
+        "path": f"path of {number}",
+        "logprob": -1.0,
+        "visits": visits,
+        "q": q,
+        "right": right,
+        "terminal": end,
+        "outcome": None,
+        "self_evaluation": None,
+    }
+
+
+ROOT = node(0, -1, (), "root", right=True, visits=9)
+CHOICE = node(1, 0, (b"[",), "choice", 0.5, True, 9)
+NAME = node(2, 1, (b"f(",), "name", 0.5, True, 9)
+
+
+def gather(*nodes, settings=SETTINGS):
+    return harvest([ROOT, CHOICE, NAME, *nodes], TASK, FakePrompter(), settings, strict=False)
+
+
+def reasons(*nodes, **options):
+    found = gather(*nodes, **options)
+    assert found.pairs == []
+    return dict(found.reasons)
+
+
+def test_a_pair_has_highest_and_lowest_q_and_their_common_tokens_in_the_prompt():
+    found = gather(
+        node(3, 2, (b"a=", b"2"), "argument", 0.3, visits=2),
+        node(4, 2, (b"a=", b"1"), "argument", 0.9, True, visits=3),
+        node(5, 2, (b")",), "next", 0.2, visits=1),
+        node(6, 2, (b"a=1",), "argument", 0.7, True, visits=1),
+        node(7, 2, (b"a=", b'"y"'), "argument", 0.1, visits=4),
+    )
+    assert found.pairs == [
+        {
+            "task_id": "task-000",
+            "scenario": "multiple",
+            "kind": "argument",
+            "path": "path of 7",
+            "error": ErrorKind.WRONG_TYPE,
+            "prompt": [0, 0, 0, PROMPT, *ids_of(b"[", b"f(", b"a=")],
+            "chosen": [*ids_of(b"1")],
+            "rejected": [*ids_of(b'"y"')],
+            "chosen_q": 0.9,
+            "rejected_q": 0.1,
+            "chosen_visits": 3,
+            "rejected_visits": 4,
+        }
+    ]
+    assert not found.reasons
+
+
+def test_every_branching_gives_its_own_pair():
+    found = gather(
+        node(3, 0, (b"No",), "choice", 0.0),
+        node(4, 1, (b"g(",), "name", 0.1),
+        node(5, 2, (b"b=", b'"x"'), "argument", 0.8, True),
+        node(6, 2, (b"b=", b'"y"'), "argument", 0.2),
+    )
+    errors = [pair["error"] for pair in found.pairs]
+    assert errors == [ErrorKind.SHOULD_CALL, ErrorKind.WRONG_FUNCTION, ErrorKind.WRONG_VALUE]
+    assert [len(pair["prompt"]) for pair in found.pairs] == [4, 5, 7]
+
+
+def test_an_end_token_is_in_a_pair_only_where_one_was_generated():
+    found = gather(
+        node(3, 2, (b"a=", b"1"), "argument", 0.8, True, 4),
+        node(4, 3, (b", ", b"b=", b'"x"'), "argument", 0.9, True, 2),
+        node(5, 3, (b")]",), "next", 0.4, end=True, visits=2),
+    )
+    [pair] = found.pairs
+    assert pair["chosen"] == [*ids_of(b", ", b"b=", b'"x"')]
+    assert pair["rejected"] == [*ids_of(b")]"), END]
+    assert pair["error"] == ErrorKind.MISSING_PARAMETER
+
+
+def test_another_order_or_spelling_is_never_rejected():
+    right = node(3, 2, (b"a=", b"1"), "argument", 0.9, True)
+    assert reasons(right, node(4, 2, (b"b=", b'"x"'), "argument", 0.0)) == {"no_wrong": 1}
+    assert reasons(right, node(4, 2, (b" ", b"a=", b"1"), "argument", 0.0)) == {"no_wrong": 1}
+    assert reasons(right, node(4, 2, (b"a=1",), "argument", 0.0)) == {"no_wrong": 1}
+
+
+def test_margin_visits_and_a_right_answer_are_asked_for():
+    right, wrong = (
+        node(3, 2, (b"a=", b"1"), "argument", 0.5, True, 2),
+        node(4, 2, (b"a=", b"2"), "argument", 0.4, visits=1),
+    )
+    assert reasons(right, wrong) == {"margin": 1}
+    assert len(gather(right, wrong, settings=params.Fragments(margin=0.05, visits=1)).pairs) == 1
+    assert reasons(right, wrong, settings=params.Fragments(margin=0.05, visits=2)) == {"visits": 1}
+    assert reasons(right | {"right": False}, wrong) == {"no_right": 1}
+    assert reasons(right, wrong | {"visits": 0}) == {}
+    assert reasons(right, wrong | {"kind": "cut"}) == {"cut": 1}
+
+
+def test_what_begins_like_its_sibling_is_told_apart_by_the_token_that_follows():
+    found = gather(
+        node(3, 2, (b"a=", b"1"), "argument", 0.9, True, 2),
+        node(4, 2, (b"a=", b"1", b"2"), "argument", 0.2),
+        node(5, 3, (b",", b" ", b"b=", b'"x"'), "argument", 0.9, True),
+    )
+    assert [(pair["chosen"], pair["rejected"]) for pair in found.pairs] == [([*ids_of(b",")], [*ids_of(b"2")])]
+    assert reasons(
+        node(3, 2, (b"a=", b"1"), "argument", 0.9, True, 2), node(4, 2, (b"a=", b"1", b"2"), "argument", 0.2)
+    ) == {"prefix": 1}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
+    """Both sides are real generations; no accepted answer begins with the rejected one; the chosen one leads to one."""
+    prompter, engine = FakePrompter(), FakeEngine()
+    settings = params.Exploration(
+        seed=seed,
+        simulations=random.Random(seed).randint(1, 6),
+        samples=4,
+        temperature=1.0,
+        c=1.0,
+        self_evaluation=0.1,
+        wave=8,
+        shard=8,
+    )
+    trees = explore([TASK], engine, prompter, settings, 16, strict=False)
+    found = harvest(list(node_rows(TASK.task_id, trees[0])), TASK, prompter, SETTINGS, strict=False)
+    generated = [prompt + answer for prompt, answer in engine.answers]
+    for pair in found.pairs:
+        assert pair["chosen"][0] != pair["rejected"][0]
+        both = [tuple(pair["prompt"] + pair[side]) for side in ("chosen", "rejected")]
+        assert all(any(full[: len(ids)] == ids for full in generated) for ids in both)
+        rejected = b"".join(prompter.token_bytes[token] for token in both[1][4:] if token != END)
+        assert not consistent(rejected, TASK.reference, TASK.tools, False, prompter.dialect, both[1][-1] == END)
+        reached = [full for full in generated if full[: len(both[0])] == both[0] and full[-1] == END]
+        assert any(
+            check(parse(prompter.decode(full[4:]), prompter), TASK.reference, TASK.tools, False).right
+            for full in reached
+        )
+        assert pair["chosen_q"] - pair["rejected_q"] > SETTINGS.margin
+    figures = profile([found])
+    assert figures["pairs"] == sum(figures["errors"].values()) == len(found.pairs)
+    assert figures["branchings"] == figures["pairs"] + sum(figures["no_pair"].values())

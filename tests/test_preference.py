@@ -1,0 +1,127 @@
+"""Preference training of fragments: the loss by hand, its effect, and the same bytes twice."""
+
+import math
+
+import polars as pl
+import pytest
+import torch
+from tiny_model import END, ENGINE, digests, logprobs, model_params, save_model, weights
+
+from stages import params
+from stages.errors import UserError
+from stages.preference.dpo import SIMPO_MARGIN, check_pair, optimise
+from stages.training.sft import finetune
+
+PAIR = {"prompt_ids": [1, 2, 3, 4], "chosen_ids": [97, 98], "rejected_ids": [99, 100, 101]}
+OTHER = {"prompt_ids": [5] * 9, "chosen_ids": [102, END], "rejected_ids": [103]}
+LORA = params.Lora(rank=2, alpha=4.0, dropout=0.0)
+
+
+def settings(**changes):
+    fields = {
+        "seed": 1,
+        "loss": "sigmoid",
+        "beta": 0.2,
+        "sft": 0.0,
+        "epochs": 1,
+        "learning_rate": 1e-9,
+        "batch": 2,
+        "warmup": 0.0,
+    }
+    return params.Preference(**fields | changes)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base")
+    save_model(folder)
+    return folder
+
+
+def curve(folder, name):
+    return pl.read_csv(folder / f"curves/plots/metrics/{name}.tsv", separator="\t")[name].to_list()
+
+
+def train(pairs, base, folder, model=None, **changes):
+    optimise(pairs, base, model or model_params(base), folder / "model", settings(**changes), ENGINE, folder / "curves")
+
+
+def by_hand(loss, chosen, rejected, reference_chosen, reference_rejected, beta):
+    """chosen, rejected: log-probabilities of the fragments' tokens."""
+    if loss == "simpo":
+        margin = chosen.mean() - rejected.mean() - SIMPO_MARGIN
+    elif loss == "ipo":
+        margin = (chosen - reference_chosen).mean() - (rejected - reference_rejected).mean()
+        return (margin - 1 / (2 * beta)) ** 2
+    else:
+        margin = (chosen - reference_chosen).sum() - (rejected - reference_rejected).sum()
+    return math.log1p(math.exp(-beta * margin))
+
+
+@pytest.mark.parametrize(("loss", "sft"), [("sigmoid", 0.0), ("sigmoid", 0.3), ("ipo", 0.0), ("simpo", 0.0)])
+def test_loss_by_hand(base, tmp_path, loss, sft):
+    """The loss at the second update, when the model has left its reference. No end token is added to a fragment."""
+    changes = {"loss": loss, "sft": sft, "learning_rate": 0.003, "batch": 1}
+    train([PAIR], base, tmp_path / "one", epochs=1, **changes)
+    train([PAIR], base, tmp_path / "two", epochs=2, **changes)
+    sides = [PAIR["chosen_ids"], PAIR["rejected_ids"]]
+    reference = [logprobs(base, PAIR["prompt_ids"], ids) for ids in sides]
+    moved = [logprobs(tmp_path / "one/model", PAIR["prompt_ids"], ids) for ids in sides]
+    expected = [by_hand(loss, *at, *reference, 0.2) - sft * at[0].mean() for at in (reference, moved)]
+    assert curve(tmp_path / "two", "loss") == pytest.approx([float(value) for value in expected], abs=1e-3)
+    assert curve(tmp_path / "two", "chosen_logprob") == pytest.approx(
+        [reference[0].sum().item(), moved[0].sum().item()], abs=1e-3
+    )
+    assert abs(expected[1] - expected[0]) > 0.01
+
+
+def test_chosen_rises_and_rejected_falls(base, tmp_path):
+    train([PAIR, OTHER], base, tmp_path, learning_rate=0.003, epochs=8, sft=0.2)
+    for pair in (PAIR, OTHER):
+        gain = {
+            side: (
+                logprobs(tmp_path / "model", pair["prompt_ids"], pair[side]).sum()
+                - logprobs(base, pair["prompt_ids"], pair[side]).sum()
+            )
+            for side in ("chosen_ids", "rejected_ids")
+        }
+        assert gain["chosen_ids"] > max(0, gain["rejected_ids"] + 0.5)
+    assert curve(tmp_path, "accuracy")[-1] == 1.0
+    before, after = weights(base), weights(tmp_path / "model")
+    assert [name for name in before if torch.equal(before[name], after[name])] == []
+
+
+def test_same_bytes_twice_with_and_without_adapter(base, tmp_path):
+    for model in (model_params(base), model_params(base, LORA)):
+        for run in ("a", "b"):
+            train([PAIR, OTHER], base, tmp_path / run, model, learning_rate=0.003)
+        assert digests(tmp_path / "a") == digests(tmp_path / "b")
+
+
+def test_adapter_goes_on_from_the_one_it_starts_with(base, tmp_path):
+    """The reference is the adapter at the start, so the first loss is log 2; the base model never changes."""
+    model, before = model_params(base, LORA), digests(base)
+    tuning = params.Training(seed=1, epochs=4, learning_rate=0.01, batch=1, warmup=0.0)
+    finetune([((1, 2, 3, 4), (99, 100, 101))], model, tmp_path / "it0", tuning, ENGINE)
+    train([PAIR], tmp_path / "it0", tmp_path, model, learning_rate=0.003, batch=1)
+    assert curve(tmp_path, "loss") == pytest.approx([math.log(2)], abs=1e-4)
+    unadapted = logprobs(base, PAIR["prompt_ids"], PAIR["rejected_ids"]).sum().item()
+    assert curve(tmp_path, "rejected_logprob")[0] > unadapted + 0.5
+    assert digests(base) == before
+    files = digests(tmp_path / "model")
+    assert "adapter_model.safetensors" in files
+    assert not any(name.startswith("ref") for name in files)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"chosen_ids": []}, "pairs: column chosen: found no tokens"),
+        ({"rejected_ids": [97, 99]}, "pairs: chosen and rejected both begin with token 97"),
+        ({"prompt_ids": [1] * 38}, "pairs: found 41 tokens, expected at most model.max_length = 40"),
+    ],
+)
+def test_a_pair_that_would_train_on_something_else_is_an_error(change, message):
+    check_pair(PAIR, "pairs", 40)
+    with pytest.raises(UserError, match=message):
+        check_pair(PAIR | change, "pairs", 40)

@@ -1,0 +1,345 @@
+"""The generator on the real pool: what every split, scenario and rejection must be."""
+
+import itertools
+import json
+import random
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from stages.artifacts import read_tasks
+from stages.params import Mixture, Synthesis, load
+from stages.synthesis import run as phase
+from stages.synthesis.measure import metrics, text_of
+from stages.synthesis.pool import load_pool
+from stages.synthesis.programs import Step, execute, hold_out, possible, rosters, sample
+from stages.synthesis.run import arranged, quotas, synthesise
+from stages.synthesis.values import contains, scalars
+from stages.synthesis.verbalise import ADD, CHANGE, EACH, JOINS, REFUSAL_TEXT, SAME, WRAPPERS, verbalise
+from stages.synthesis.verify import execution_error, format_error, semantics_error, verify
+from stages.synthesis.world import SimulationError
+from stages.toolcall import dialect
+from stages.toolcall.checker import check
+from stages.toolcall.types import SCENARIOS, Kind, Reference, ReferenceCall
+
+EVEN = Mixture(**dict.fromkeys(SCENARIOS, 1.0))
+PARAMS = Synthesis(
+    seed=3,
+    tools="data/tools",
+    conversations="data/conversations.jsonl",
+    train=90,
+    explore=45,
+    validation=45,
+    test_seen=90,
+    test_unseen=90,
+    unseen_tools=0.25,
+    max_tools=6,
+    mixture=EVEN,
+)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return load_pool("data/tools")
+
+
+@pytest.fixture(scope="module")
+def held(pool):
+    return hold_out(pool, PARAMS.unseen_tools, random.Random(1))
+
+
+@pytest.fixture(scope="module")
+def made(pool, held):
+    return synthesise(PARAMS, pool, held)
+
+
+@pytest.fixture(scope="module")
+def samples(made):
+    return made[0]
+
+
+def of(samples, scenario, keep=lambda _: True):
+    return next(s for s in samples if s.task.scenario == scenario and keep(s))
+
+
+def shown(samples, *splits):
+    return {tool.name for s in samples if s.task.split in splits for tool in s.task.tools}
+
+
+def test_quotas_are_filled_to_the_task(samples):
+    for split in ("train", "explore", "validation", "test_seen", "test_unseen"):
+        mine = [s.task.scenario for s in samples if s.task.split == split]
+        assert {scenario: mine.count(scenario) for scenario in SCENARIOS} == dict.fromkeys(
+            SCENARIOS, getattr(PARAMS, split) // 9
+        )
+
+
+def test_same_seed_same_bytes_and_another_seed_other_tasks(pool, held, made):
+    again = synthesise(PARAMS, pool, held)
+    assert [s.task for s in again[0]] == [s.task for s in made[0]]
+    assert again[1] == made[1]
+    other = synthesise(PARAMS.model_copy(update={"seed": 4}), pool, held)[0]
+    assert not {text_of(s.task) for s in other[:50]} & {text_of(s.task) for s in made[0]}
+
+
+def test_held_out_tools_are_shown_in_no_other_split_and_are_the_targets_of_theirs(samples, held, pool):
+    assert len(held) == round(PARAMS.unseen_tools * len(pool.tools))
+    assert not shown(samples, "train", "explore", "validation", "test_seen") & held
+    for s in samples:
+        if s.task.split == "test_unseen":
+            assert {call.name for call in s.task.reference.calls} <= held
+            assert s.program.steps[-1].tool.name in held
+
+
+def test_test_values_and_phrases_are_not_those_of_training(samples, pool):
+    overlap = metrics(samples, [], [], pool.entities)["overlap"]
+    for pair, counts in overlap.items():
+        if "test" in pair:
+            assert counts["prompts"] == counts["values"] == 0
+    years = {split: set() for split in ("train", "test_seen")}
+    for s in samples:
+        if s.task.split in years:
+            years[s.task.split] |= {year for year in ("2025-", "2026-") if year in text_of(s.task)}
+    assert years == {"train": {"2025-"}, "test_seen": {"2026-"}}
+
+
+def test_own_phrases_of_test_are_not_those_of_training():
+    for templates, train, test in (
+        (WRAPPERS, 12, 6),
+        (JOINS, 4, 3),
+        (SAME, 4, 3),
+        (EACH, 3, 2),
+        (CHANGE, 12, 6),
+        (ADD, 4, 3),
+    ):
+        assert len(set(templates["train"])) >= train
+        assert len(set(templates["test"])) >= test
+        assert not set(templates["train"]) & set(templates["test"])
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("name", ["pythonic", "hermes"])
+def test_every_reference_is_right_and_its_answer_to_another_task_is_not(samples, scenario, name):
+    tasks = [s.task for s in samples if s.task.scenario == scenario]
+    speak = dialect.get(name)
+    for task in tasks:
+        parsed = speak.parse(speak.render(task.reference.answer()))
+        assert check(parsed, task.reference, task.tools, strict=True).right
+    wrong = [check(a.reference.answer(), b.reference, b.tools, strict=True).right for a, b in itertools.pairwise(tasks)]
+    if scenario != "irrelevant":
+        assert sum(wrong) < len(wrong) / 4
+
+
+def test_shape_of_the_scenarios(samples):
+    for s in samples:
+        task, names = s.task, [tool.name for tool in s.task.tools]
+        calls = task.reference.calls
+        roles = [message["role"] for message in task.messages]
+        assert len(set(names)) == len(names) <= PARAMS.max_tools
+        domains = {tool.name: tool.domain for tool in s.program.candidates}
+        match task.scenario:
+            case "single":
+                assert len(calls) == 1
+                assert sum(domain == domains[calls[0].name] for domain in domains.values()) == 1
+            case "multiple":
+                assert len(calls) == 1
+                assert len(names) >= 2
+            case "parallel":
+                assert 2 <= len(calls) <= 3
+                assert len({call.name for call in calls}) == 1
+            case "parallel_multiple":
+                assert 2 <= len(calls) <= 3
+                assert len({call.name for call in calls}) == len(calls)
+            case "multi_turn":
+                assert roles == ["user", "assistant", "tool", "assistant", "user"]
+                assert calls[0].name == task.messages[1]["tool_calls"][0]["function"]["name"]
+            case "dependent":
+                assert roles == ["user", "assistant", "tool"]
+                result = scalars(json.loads(task.messages[2]["content"]))
+                linked = calls[0].arguments[s.program.link.parameter][0]
+                assert linked in result
+                assert not contains(task.messages[0]["content"], str(linked))
+            case "missing_parameter":
+                assert task.reference.kind is Kind.QUESTION
+                assert all(name.replace("_", " ") in task.reference.text for _, name in task.reference.parameters)
+            case "irrelevant":
+                assert task.reference == Reference(Kind.REFUSAL, text=REFUSAL_TEXT)
+                assert s.program.steps[0].tool.name not in names
+            case "report":
+                assert roles == ["user", "assistant", "tool"]
+                assert list(task.reference.values) == [
+                    value if isinstance(value, str) else json.dumps(value)
+                    for value in json.loads(task.messages[2]["content"]).values()
+                ]
+
+
+def test_multiple_shows_look_alikes(samples):
+    alike = [
+        len({tool.domain for tool in s.program.candidates}) < len(s.program.candidates)
+        for s in samples
+        if s.task.scenario == "multiple"
+    ]
+    assert sum(alike) > 0.9 * len(alike)
+
+
+def test_optional_parameters_are_sometimes_given(samples):
+    optional = [p for s in samples for p in s.program.steps[0].tool.parameters if not p.required]
+    given = [
+        p.name in s.program.steps[0].said for s in samples for p in s.program.steps[0].tool.parameters if not p.required
+    ]
+    assert 0.2 < sum(given) / len(optional) < 0.5
+
+
+def test_verified_samples_pass_again(samples, pool):
+    assert all(verify(s, pool.entities) is None for s in samples)
+
+
+def with_reference(s, **arguments):
+    call = s.task.reference.calls[0]
+    changed = ReferenceCall(call.name, call.arguments | arguments)
+    return replace(s.task, reference=replace(s.task.reference, calls=(changed, *s.task.reference.calls[1:])))
+
+
+def test_format_layer_catches_planted_faults(samples):
+    single = of(samples, "single", lambda s: s.program.steps[0].said)
+    name = next(iter(single.program.steps[0].said))
+    assert format_error(with_reference(single, **{name: [{"no": "such"}]}))[0] == "argument against schema"
+    good = single.task.reference.calls[0].arguments[name][0]
+    assert format_error(with_reference(single, **{name: [good, {"no": "such"}]}))[0] == "argument against schema"
+    assert format_error(with_reference(single, nobody=["x"]))[0] == "argument against schema"
+    assert format_error(replace(single.task, tools=()))[0] == "unknown tool"
+    asking = of(samples, "missing_parameter")
+    vague = replace(asking.task.reference, text="What else?")
+    assert format_error(replace(asking.task, reference=vague))[0] == "reference fails its own check"
+    assert format_error(replace(asking.task, reference=Reference(Kind.REFUSAL)))[0] == "empty answer"
+    report = of(samples, "report")
+    lied = replace(report.task.reference, text="All done.")
+    assert format_error(replace(report.task, reference=lied))[0] == "reference fails its own check"
+
+
+def test_a_layer_names_itself_and_its_scenario(samples, pool):
+    single = of(samples, "single", lambda s: s.program.steps[0].said)
+    found = verify(replace(single, task=replace(single.task, tools=())), pool.entities)
+    assert (found.scenario, found.layer, found.reason) == ("single", "format", "unknown tool")
+    wordy = replace(of(samples, "report").task.reference, text=of(samples, "report").task.reference.text + " Bye." * 60)
+    long = replace(of(samples, "report"), task=replace(of(samples, "report").task, reference=wordy))
+    assert verify(long, pool.entities).reason == "answer too long"
+
+
+def test_execution_layer_catches_planted_faults(samples, pool):
+    program = of(samples, "dependent").program
+    lied = replace(program.steps[0], result={**program.steps[0].result, "more": 1})
+    assert execution_error(replace(program, steps=(lied, program.steps[1])))[0] == "result differs"
+    flights = next((t for t in pool.tools if t.name == "search_flights"), None)
+    said = {"origin": "Oslo", "destination": "Oslo", "date": "2025-01-01"}
+    nowhere = replace(program, steps=(Step(flights, said, said),), link=None)
+    assert execution_error(nowhere)[0] == "simulation error"
+    with pytest.raises(SimulationError):
+        execute(nowhere)
+
+
+def test_semantics_layer_catches_planted_faults(samples, pool):
+    def reason(s):
+        return semantics_error(s, pool.entities)[0]
+
+    def said_as(s, text):
+        return replace(s, task=replace(s.task, messages=({"role": "user", "content": text}, *s.task.messages[1:])))
+
+    single = of(samples, "single", lambda s: s.program.steps[0].said)
+    assert reason(said_as(single, "Please do it")) == "value not said"
+    dependent = of(samples, "dependent")
+    unknown = tuple(m | {"content": "{}"} if m["role"] == "tool" else m for m in dependent.task.messages)
+    assert reason(replace(dependent, task=replace(dependent.task, messages=unknown))) == "value not said"
+
+    parallel = of(samples, "parallel")
+    twice = replace(parallel.task.reference, calls=parallel.task.reference.calls[:1] * 2)
+    assert reason(replace(parallel, task=replace(parallel.task, reference=twice))) == "equal calls"
+
+    turns = of(samples, "multi_turn")
+    same = replace(turns.program, steps=turns.program.steps[:1] * 2)
+    assert reason(replace(turns, program=same)) == "nothing changed"
+
+    flights = next(t for t in pool.tools if t.name == "search_flights")
+    said = {"origin": "Oslo", "destination": "Oslo", "date": "2025-01-01"}
+    ambiguous = replace(single.program, steps=(Step(flights, said, said),))
+    text = "Find flights from Oslo to Oslo on 2025-01-01"
+    assert reason(said_as(replace(single, program=ambiguous), text)) == "ambiguous values"
+
+    origin = flights.parameter("origin").phrases["train"][0].replace("{}", "Oslo")
+    said = {"destination": "Rome", "date": "2025-01-01"}
+    asking = of(samples, "missing_parameter")
+    program = replace(asking.program, steps=(Step(flights, said, said),), missing=("origin",))
+    text = f"Find flights {origin} to Rome on 2025-01-01"
+    assert reason(said_as(replace(asking, program=program), text)) == "missing parameter is said"
+    assert (
+        semantics_error(said_as(replace(asking, program=program), "Find flights to Rome on 2025-01-01"), pool.entities)
+        is None
+    )
+
+    refused = of(samples, "irrelevant", lambda s: s.program.steps[0].said)
+    fitting = replace(refused.program, candidates=(refused.program.steps[0].tool,))
+    assert reason(replace(refused, program=fitting)) == "a candidate fits"
+
+    report = of(samples, "report")
+    lied = replace(report.task.reference, values=("never",))
+    assert reason(replace(report, task=replace(report.task, reference=lied))) == "value not in result"
+
+
+def test_quotas_sum_up_and_leave_out_what_the_tools_do_not_allow(pool, held):
+    seen, unseen = rosters(pool, held)
+    uneven = PARAMS.model_copy(update={"mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0) | {"report": 0.0})})
+    counts = quotas(uneven, seen, 101)
+    assert sum(counts.values()) == 101
+    assert counts["report"] == 0
+    alone = replace(seen, targets=seen.targets[:1], shown=seen.targets[:1], links=())
+    assert not {"multiple", "parallel_multiple", "dependent", "irrelevant"} & set(quotas(PARAMS, alone, 10))
+    assert possible(replace(seen, targets=()), 6) == []
+    assert set(possible(unseen, 6)) == set(SCENARIOS)
+
+
+def test_drawing_is_independent_of_the_other_splits(pool, held):
+    """More training tasks must not change the tests."""
+    few = synthesise(PARAMS.model_copy(update={"train": 9, "explore": 9}), pool, held)[0]
+    many = synthesise(PARAMS.model_copy(update={"train": 90, "explore": 9}), pool, held)[0]
+    tests = [[s.task for s in made if s.task.split.startswith("test")] for made in (few, many)]
+    assert tests[0] == tests[1]
+
+
+def test_verbalising_never_says_an_unsaid_value_and_varies(pool, held):
+    rng = random.Random(0)
+    roster = rosters(pool, held)[0]
+    program = execute(sample("report", roster, pool.entities, "train", 6, rng))
+    texts = {verbalise(program, "train", rng).task.messages[0]["content"] for _ in range(20)}
+    assert len(texts) > 10
+
+
+def test_arranged_shuffles_and_numbers_each_split(samples):
+    tasks = arranged([s.task for s in samples], 1)
+    assert [t.task_id for t in tasks if t.split == "validation"] == [f"validation-{i:05d}" for i in range(45)]
+    assert len({t.scenario for t in tasks[:15]}) > 4
+    assert len({t.task_id for t in tasks}) == len(tasks)
+
+
+def test_run_writes_readable_tables_and_metrics_twice_the_same(tmp_path, monkeypatch):
+    params = load().model_copy(update={"synthesis": PARAMS.model_copy(update={"train": 27, "explore": 18})})
+    monkeypatch.setattr(phase, "load", lambda: params)
+    contents = []
+    for name in ("a", "b"):
+        monkeypatch.setattr(phase, "FOLDER", tmp_path / name)
+        monkeypatch.setattr(phase, "METRICS", tmp_path / f"{name}.json")
+        phase.run()
+        contents.append(
+            [path.read_bytes() for path in sorted((tmp_path / name).iterdir())] + [phase.METRICS.read_bytes()]
+        )
+    assert contents[0] == contents[1]
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
+        f"{name}.parquet" for name in ("explore", "rejected", "test", "train", "validation")
+    ]
+    found = json.loads((tmp_path / "a.json").read_text())
+    table = pl.read_parquet(tmp_path / "a" / "test.parquet")
+    assert set(table["split"]) == {"test_seen", "test_unseen"}
+    assert found["tasks"]["test_seen"]["all"] + found["tasks"]["test_unseen"]["all"] == len(table)
+    assert found["rejected"]["all"] == len(pl.read_parquet(tmp_path / "a" / "rejected.parquet"))
+    assert found["rejected"]["all"] == sum(sum(layer.values()) for layer in list(found["rejected"].values())[1:])
+    assert len(read_tasks(tmp_path / "a" / "train.parquet")) == 27

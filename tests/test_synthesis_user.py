@@ -1,0 +1,293 @@
+"""A user's own tools without phrases, own phrases, own conversations, and what is said when they are broken."""
+
+import json
+import random
+
+import pytest
+
+from stages.errors import UserError
+from stages.params import Mixture, Synthesis
+from stages.synthesis.conversations import read_conversations
+from stages.synthesis.pool import load_pool
+from stages.synthesis.programs import hold_out, rosters
+from stages.synthesis.run import accepted, synthesise
+from stages.synthesis.verify import verify
+from stages.toolcall.types import SCENARIOS, Kind
+
+SIZES = {"train": 60, "explore": 20, "validation": 10, "test_seen": 10}
+INVOICE = {
+    "name": "create_invoice",
+    "description": "Create an invoice. Sends no mail.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "customer_name": {"type": "string"},
+            "amount": {"type": "number", "minimum": 5, "maximum": 50},
+            "due_date": {"type": "string", "format": "date"},
+            "kind": {"type": "string", "enum": ["final", "part"]},
+            "paid": {"type": "boolean"},
+            "lines": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"product": {"type": "string"}}, "required": ["product"]},
+            },
+            "tags": {"type": "array", "items": {"type": "string"}},
+            "address": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            "note": {"type": ["string", "null"], "default": None},
+        },
+        "required": ["customer_name", "amount", "due_date"],
+    },
+}
+LOOKUP = {
+    "type": "function",
+    "function": {
+        "name": "get_invoice",
+        "description": "",
+        "parameters": {"type": "object", "properties": {"invoice_id": {"type": "string"}}, "required": ["invoice_id"]},
+    },
+}
+PING = {"name": "ping", "description": "ping the server"}
+CITY = {
+    "name": "get_weather",
+    "description": "weather of a city",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+}
+
+
+def params(**changes):
+    sizes = {"train": 30, "explore": 0, "validation": 10, "test_seen": 10, "test_unseen": 10}
+    fields = {"seed": 1, "tools": "x", "conversations": "x", "unseen_tools": 0.3, "max_tools": 3}
+    return Synthesis(**{**fields, **sizes, "mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0)), **changes})
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "tools.json"
+    path.write_text(json.dumps([INVOICE, LOOKUP, PING]))
+    return path
+
+
+def test_generic_tools_give_verified_tasks_of_all_scenarios_but_dependent(own):
+    pool = load_pool(own)
+    held = hold_out(pool, 0.3, random.Random(1))
+    assert len(held) == 1
+    samples, _ = synthesise(params(unseen_tools=0.0), pool, set())
+    assert {s.task.scenario for s in samples} == set(SCENARIOS) - {"dependent"}
+    assert all(verify(s, pool.entities) is None for s in samples)
+    assert {s.task.split for s in samples} == {"train", "validation", "test_seen"}
+
+
+def test_generic_values_follow_type_format_enum_and_name(own):
+    pool = load_pool(own)
+    kinds = {p.name: p.kind for tool in pool.tools for p in tool.parameters}
+    assert kinds == {
+        "customer_name": "person",
+        "amount": "number:5-50",
+        "due_date": "date",
+        "kind": "enum",
+        "paid": "bool",
+        "lines": "objects:1-2",
+        "tags": "list:topic:1-2",
+        "address": "object",
+        "note": "topic",
+        "invoice_id": "id:IN:invoice_id",
+    }
+    invoice = pool.tools[0]
+    assert "create an invoice" in invoice.intents["train"]
+    assert not set(invoice.intents["train"]) & set(invoice.intents["test"])
+    for parameter in invoice.parameters:
+        if parameter.kind not in ("bool", "object", "objects:1-2"):
+            assert all(phrase.count("{}") == 1 for side in parameter.phrases.values() for phrase in side)
+            assert not set(parameter.phrases["train"]) & set(parameter.phrases["test"])
+
+
+def test_a_tool_set_too_small_for_the_quotas_gives_what_it_can(own, caplog):
+    own.write_text(json.dumps([PING]))
+    samples, rejected = synthesise(params(train=100), load_pool(own), set())
+    assert 0 < sum(s.task.split == "train" for s in samples) < 100
+    assert any("could be made of these tools" in record.message for record in caplog.records)
+    assert any(r.layer == "duplicate" for r in rejected)
+
+
+def test_no_weight_left(own):
+    only = Mixture(**dict.fromkeys(SCENARIOS, 0.0) | {"dependent": 1.0})
+    with pytest.raises(UserError, match=r"params.yaml: synthesis.mixture"):
+        synthesise(params(mixture=only), load_pool(own), set())
+
+
+def own_phrases(folder, tools, phrases):
+    (folder / "tools").mkdir()
+    (folder / "phrases").mkdir()
+    (folder / "tools" / "own.json").write_text(json.dumps({"domain": "own", "tools": tools}))
+    (folder / "phrases" / "own.json").write_text(json.dumps(phrases))
+    return folder / "tools"
+
+
+def spoken(**parameter):
+    said = {"values": "city", "phrases": {"train": ["in {}"], "test": ["at {}"]}}
+    entry = {
+        "intents": {"train": ["see the weather"], "test": ["look at the sky"]},
+        "parameters": {"city": said | parameter},
+    }
+    return {"domain": "own", "tools": {"get_weather": entry}}
+
+
+def test_own_phrases_without_simulation_are_used(tmp_path):
+    pool = load_pool(own_phrases(tmp_path, [CITY], spoken()))
+    assert pool.tools[0].intents["train"] == ["see the weather"]
+    samples, _ = synthesise(params(train=2, unseen_tools=0.0), pool, set())
+    assert any("in " in s.task.messages[0]["content"] for s in samples if s.task.split == "train")
+
+
+@pytest.mark.parametrize(
+    ("phrases", "message"),
+    [
+        ({"tools": {}}, r"phrases/own.json: tools: get_weather: missing"),
+        (spoken(values="planet"), r"parameters.city.values: found 'planet'"),
+        (spoken(phrases={"train": ["in {}"]}), r"parameters.city.phrases: test: missing"),
+        (spoken(phrases={"train": [], "test": ["at {}"]}), r"parameters.city.phrases.train: found nothing"),
+        (spoken() | {"links": [{"from": "ping", "to": "get_weather"}]}, r"links\[0\].from: ping: missing"),
+    ],
+)
+def test_broken_phrases_name_file_and_field(tmp_path, phrases, message):
+    with pytest.raises(UserError, match=message):
+        load_pool(own_phrases(tmp_path, [CITY], phrases))
+
+
+def test_broken_tool_files(tmp_path):
+    with pytest.raises(UserError, match="no tool files"):
+        load_pool(tmp_path)
+    with pytest.raises(UserError, match=r"nowhere\.json"):
+        load_pool(tmp_path / "nowhere.json")
+    (tmp_path / "a.json").write_text('{"tools": [\n{"name": }]}')
+    with pytest.raises(UserError, match=r"a\.json: line 2"):
+        load_pool(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text(json.dumps([PING]))
+    (tmp_path / "b.json").write_text(json.dumps([PING]))
+    with pytest.raises(UserError, match="tool ping: found 2 of this name"):
+        load_pool(tmp_path)
+
+
+def call(arguments, name="get_weather"):
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}}],
+    }
+
+
+def user(text):
+    return {"role": "user", "content": text}
+
+
+def talk(*messages):
+    return {"tools": [CITY], "messages": list(messages)}
+
+
+def written(tmp_path, *lines):
+    path = tmp_path / "talks.jsonl"
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    return path
+
+
+def test_every_assistant_turn_is_a_task(tmp_path):
+    result = {"role": "tool", "tool_call_id": "c1", "content": '{"degrees": 21, "sky": "clear"}'}
+    report = {"role": "assistant", "content": "It is clear and 21 degrees."}
+    ask = {"role": "assistant", "content": "For which city?"}
+    path = written(
+        tmp_path,
+        talk(
+            {"role": "system", "content": "Be brief."},
+            user("Weather in Oslo"),
+            call('{"city": "Oslo"}'),
+            result,
+            report,
+        ),
+        "",
+        talk(user("weather?"), ask, user("Oslo"), call({"city": "Oslo"})),
+        talk(user("sing"), {"role": "assistant", "content": "Sorry, I cannot do that."}),
+    )
+    tasks = read_conversations(path, SIZES, set())
+    assert [(t.task_id, t.reference.kind) for t in tasks] == [
+        ("user-00001-2", Kind.CALLS),
+        ("user-00001-4", Kind.REPORT),
+        ("user-00003-1", Kind.QUESTION),
+        ("user-00003-3", Kind.CALLS),
+        ("user-00004-1", Kind.REFUSAL),
+    ]
+    assert tasks[0].reference.calls[0].arguments == {"city": ["Oslo"]}
+    assert tasks[1].reference.values == ("21", "clear")
+    assert tasks[1].messages[2]["tool_calls"][0]["function"]["arguments"] == {"city": "Oslo"}
+    assert tasks[2].reference.parameters == (("get_weather", "city"),)
+    assert {t.scenario for t in tasks} == {"user"}
+    kept, rejected = accepted(tasks)
+    assert kept == tasks
+    assert rejected == []
+
+
+def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path):
+    path = written(
+        tmp_path,
+        talk(user("weather"), call({"city": 5})),
+        talk(user("weather"), call({}, name="get_news")),
+        talk(user("hi"), {"role": "assistant", "content": "Hello!"}),
+        talk(user("Oslo"), call({"city": "Oslo"})),
+        talk(user("Oslo"), call({"city": "Oslo"})),
+    )
+    kept, rejected = accepted(read_conversations(path, SIZES, set()))
+    assert [t.task_id for t in kept] == ["user-00004-1"]
+    assert [r.reason for r in rejected] == [
+        "argument against schema",
+        "unknown tool",
+        "reference fails its own check",
+        "exact",
+    ]
+
+
+def test_splits_depend_on_the_line_alone_and_keep_held_out_tools_apart(tmp_path):
+    lines = [talk(user(f"Weather {i}"), call({"city": "Oslo"})) for i in range(300)]
+    splits = {t.messages[0]["content"]: t.split for t in read_conversations(written(tmp_path, *lines), SIZES, set())}
+    again = {
+        t.messages[0]["content"]: t.split for t in read_conversations(written(tmp_path, *lines[::-1]), SIZES, set())
+    }
+    assert splits == again
+    counts = {split: list(splits.values()).count(split) for split in SIZES}
+    assert 140 < counts["train"] < 220
+    assert all(counts.values())
+    held = read_conversations(written(tmp_path, *lines[:5]), SIZES, {"get_weather"})
+    assert {t.split for t in held} == {"test_unseen"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", r"talks.jsonl: line 2: not JSON"),
+        ("[]", r"line 2: found list"),
+        ({"messages": []}, r"line 2: tools: found NoneType, expected a list"),
+        ({"tools": [CITY]}, r"line 2: messages: found NoneType"),
+        ({"tools": [{"name": "a b"}], "messages": []}, r"line 2: tool .*name"),
+        (talk({"role": "robot", "content": ""}), r"line 2: messages\[0\]\.role: found 'robot'"),
+        (talk({"role": "user", "content": 5}), r"line 2: messages\[0\]\.content: found int"),
+        (talk(user("x"), {"role": "assistant", "content": ""}), r"line 2: messages\[1\]\.content: found nothing"),
+        (talk(user("x"), call("{oops")), r"line 2: messages\[1\]\.tool_calls\[0\]\.function\.arguments: not JSON"),
+        (talk(user("x"), call("[1]")), r"tool_calls\[0\]\.function\.arguments: found list"),
+        (talk(user("x"), call({}, name=5)), r"tool_calls\[0\]\.function\.name: missing"),
+    ],
+)
+def test_broken_conversations_name_file_line_and_field(tmp_path, line, message):
+    path = written(tmp_path, talk(user("Oslo"), call({"city": "Oslo"})), line)
+    with pytest.raises(UserError, match=message):
+        read_conversations(path, SIZES, set())
+
+
+def test_missing_conversations_file(tmp_path):
+    with pytest.raises(UserError, match=r"none\.jsonl: No such file"):
+        read_conversations(tmp_path / "none.jsonl", SIZES, set())
+
+
+def test_links_between_own_tools(tmp_path):
+    """A link whose target is held out is for the unseen split only."""
+    pool = load_pool("data/tools")
+    link = pool.links[0]
+    seen, unseen = rosters(pool, {link.target.name})
+    assert link in unseen.links
+    assert all(link.target not in (other.source, other.target) for other in seen.links)

@@ -1,0 +1,131 @@
+"""Values of arguments, how they are said and found again, and duplicates among texts."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.synthesis.dedup import duplicates
+from stages.synthesis.values import Parameter, contains, draw, identities, known, mentions, said, words
+
+ENTITIES = {
+    "city": {"train": ["Oslo", "New York"], "test": ["Rome", "Porto"]},
+    "person": {"train": ["Ann Lee"], "test": ["Bob Ray"]},
+}
+PLAIN = {"train": ["in {}"], "test": ["at {}"]}
+
+
+def parameter(kind, schema=None, phrases=PLAIN, fields=()):
+    return Parameter("p", schema or {"type": "string"}, True, kind, {} if fields else phrases, "p", fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good"),
+    [
+        ("city", True),
+        ("int:2-6", True),
+        ("int:6-2", False),
+        ("int:x", False),
+        ("list:city:1-3", True),
+        ("list:planet:1-3", False),
+        ("id:FL:flights", True),
+        ("id:flights", False),
+        ("objects:1-2", True),
+        ("planet", False),
+    ],
+)
+def test_known_kinds(kind, good):
+    assert known(kind, ENTITIES) is good
+
+
+@given(st.integers())
+def test_drawn_values_are_found_in_the_words_that_say_them(seed):
+    rng = random.Random(seed)
+    number = parameter("number:1-9", {"type": "number"})
+    flag = parameter(
+        "bool", {"type": "boolean"}, {s: {"true": ["with it"], "false": ["without"]} for s in ("train", "test")}
+    )
+    several = parameter("list:city:1-2", {"type": "array", "items": {"type": "string"}})
+    choice = parameter("enum", {"type": "string", "enum": ["next_day", "soon"]})
+    plain = [parameter(kind) for kind in ("city", "int:1-99", "date", "time", "email", "phone", "id:AB:table")]
+    for p in [number, several, choice, *plain]:
+        for side in ("train", "test"):
+            value = draw(p, ENTITIES, side, rng)
+            text = f"Please go in {words(value)}, now"
+            assert said(p, value, text)
+            assert not said(p, value, "Please go now")
+            if p is not several:
+                assert mentions(p, text, ENTITIES)
+                assert not mentions(p, f"Please go near {words(value)}", ENTITIES)
+    assert said(flag, True, "do it with it")
+    assert not said(flag, False, "do it with it")
+
+
+def test_sides_do_not_share_entities_years_or_addresses():
+    rng = random.Random(0)
+    drawn = {
+        side: {
+            draw(parameter(kind), ENTITIES, side, rng)
+            for kind in ("city", "person", "date", "email")
+            for _ in range(50)
+        }
+        for side in ("train", "test")
+    }
+    assert not drawn["train"] & drawn["test"]
+
+
+def test_objects_are_drawn_field_by_field():
+    name = parameter("person")
+    contact = parameter("object", {"type": "object", "properties": {"p": {"type": "string"}}}, fields=(name,))
+    assert draw(contact, ENTITIES, "train", random.Random(0)) == {"p": "Ann Lee"}
+    many = parameter("objects:2-2", {"type": "array", "items": {"type": "object"}}, fields=(name,))
+    assert draw(many, ENTITIES, "test", random.Random(0)) == [{"p": "Bob Ray"}] * 2
+    assert said(many, [{"p": "Bob Ray"}], "for Bob Ray")
+    assert identities(many, [{"p": "Bob Ray"}], ENTITIES) == ["Bob Ray"]
+    assert identities(parameter("int:1-2"), 1, ENTITIES) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "found"),
+    [
+        ("for 3 people", "3", True),
+        ("for 13 people", "3", False),
+        ("for 3.5", "3", False),
+        ("it costs 3.", "3", True),
+        ("on 2025-01-03", "3", False),
+        ("in Oslo, please", "Oslo", True),
+        ("in Oslofjord", "Oslo", False),
+        ("13 and 3", "3", True),
+    ],
+)
+def test_contains_whole_words_only(text, phrase, found):
+    assert contains(text, phrase) is found
+
+
+def test_words():
+    assert words(["Ann", "Bob", "Cid"]) == "Ann, Bob and Cid"
+    assert words("next_day") == "next day"
+    assert words("app_main.py") == "app_main.py"
+    assert words(2.5) == "2.5"
+
+
+def test_exact_duplicates_whatever_case_and_punctuation():
+    assert duplicates(["Find flights to Oslo.", "find  flights to oslo", "find flights to Rome"]) == ["", "exact", ""]
+
+
+def test_near_duplicates_are_found_and_the_first_stays():
+    long = "please find all the cheap flights from Oslo to New York leaving on 2025-01-01 at noon for two persons"
+    assert duplicates([long, long.replace("2025-01-01", "2025-03-09")]) == ["", "near"]
+    assert duplicates([long, "track my order OR123 now", long + " thanks", "track my order OR999 now"]) == [
+        "",
+        "",
+        "near",
+        "near",
+    ]
+    assert duplicates([long, "please book all the cheap hotels in Oslo and then New York"]) == ["", ""]
+
+
+def test_no_texts_and_short_texts():
+    assert duplicates([]) == []
+    assert duplicates(["hi", "hi there", "Hi!", ""]) == ["", "", "exact", ""]

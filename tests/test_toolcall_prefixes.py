@@ -1,0 +1,287 @@
+"""Unfinished answers: can they still become right, what is wrong when not, and do two mean the same?"""
+
+from functools import cache
+from itertools import permutations, product
+from types import ModuleType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_toolcall_checker import mutations
+from toolcall_strategies import BYTES, END, byte_ids, shuffled, tasks, tokenised
+
+from stages.toolcall import hermes, pythonic
+from stages.toolcall.checker import check, consistent, fragment_error, same
+from stages.toolcall.scanner import cut, join_bytes
+from stages.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool
+
+BOTH = pytest.mark.parametrize("module", [pythonic, hermes], ids=["pythonic", "hermes"])
+
+F = Tool(
+    "f",
+    "",
+    {
+        "type": "object",
+        "properties": {
+            "a": {"type": "integer"},
+            "b": {"type": "string", "default": "x"},
+            "o": {"type": "object", "properties": {"x": {"type": "string"}}},
+            "l": {"type": "array"},
+        },
+        "required": ["a"],
+    },
+)
+G = Tool("g", "", {"type": "object", "properties": {"c": {"type": "boolean"}}})
+TOOLS = [F, G]
+SMALL = Reference(
+    Kind.CALLS,
+    (
+        ReferenceCall("f", {"a": [5, 52]}),
+        ReferenceCall("f", {"a": [7], "b": ["y", "x"]}),
+        ReferenceCall("g", {"c": [True]}),
+    ),
+)
+
+
+def accepted(call: ReferenceCall) -> list[Call]:
+    """Every way to write an expected call of SMALL."""
+    if call.name == "g":
+        return [Call("g", {"c": True})]
+    found = []
+    for a in call.arguments["a"]:
+        found.append(Call("f", {"a": a}))
+        for b in call.arguments.get("b", ["x"]):
+            found += [Call("f", {"a": a, "b": b}), Call("f", {"b": b, "a": a})]
+    return found
+
+
+RIGHT = [Answer(calls) for order in permutations(SMALL.calls) for calls in product(*map(accepted, order))]
+PIECES = [
+    Call(name, arguments)
+    for name, arguments in [
+        *[("f", {"a": a}) for a in (5, 52, 7, 8)],
+        *[("f", {"a": a, "b": b}) for a in (5, 7) for b in ("x", "y", "z")],
+        *[("f", {"b": b, "a": a}) for a in (52, 7) for b in ("x", "y")],
+        ("f", {}),
+        ("g", {"c": True}),
+        ("g", {"c": False}),
+        ("h", {}),
+    ]
+]
+
+
+def prefixes(text: str, module: ModuleType) -> list[str]:
+    """The text up to the end of every fragment."""
+    ends, position = [], 0
+    for fragment in cut(byte_ids(text.encode()), BYTES, module, {END}, "stop"):
+        position += len(join_bytes(fragment.ids, BYTES, {END}))
+        ends.append(text.encode()[:position].decode())
+    return ends
+
+
+@cache
+def right_texts(module: ModuleType) -> tuple[set[str], set[str]]:
+    """Every right answer of the small world, and all their prefixes."""
+    right = {module.render(answer) for answer in RIGHT}
+    return right, {prefix for text in right for prefix in prefixes(text, module)[:-1]}
+
+
+@BOTH
+@given(calls=st.lists(st.sampled_from(PIECES), min_size=1, max_size=4))
+@settings(deadline=None, max_examples=60)
+def test_consistent_is_what_brute_force_finds(module: ModuleType, calls: list[Call]) -> None:
+    """On a small world: a prefix can become right exactly when some right answer begins with it."""
+    right, starts = right_texts(module)
+    text = module.render(Answer(tuple(calls)))
+    for prefix in prefixes(text, module)[:-1]:
+        assert consistent(prefix, SMALL, TOOLS, True, module) == (prefix in starts)
+    assert consistent(text, SMALL, TOOLS, True, module, ended=True) == (text in right)
+
+
+@BOTH
+@given(task=tasks(), strict=st.booleans(), data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_every_prefix_of_a_right_answer_is_consistent(
+    module: ModuleType, task: tuple[list[Tool], Reference], strict: bool, data: st.DataObject
+) -> None:
+    tools, reference = task
+    text = module.render(shuffled(data.draw, reference.answer())).encode()
+    ids, table, end = data.draw(tokenised(text))
+    so_far: tuple[int, ...] = ()
+    for fragment in cut(ids, table, module, {end}, "stop"):
+        so_far += fragment.ids
+        prefix = join_bytes(so_far, table, {end})
+        whole_number = not prefix[-1:].isalnum() or text[len(prefix) : len(prefix) + 1] in (b",", b")", b"}")
+        if whole_number:  # a token that spans a boundary may leave the next number unfinished
+            assert consistent(prefix, reference, tools, strict, module, ended=end in so_far)
+
+
+@BOTH
+@given(task=tasks(distinct=True), data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_the_spoilt_fragment_is_the_first_inconsistent_one(
+    module: ModuleType, task: tuple[list[Tool], Reference], data: st.DataObject
+) -> None:
+    tools, reference = task
+    calls = list(shuffled(data.draw, reference.answer()).calls)
+    index = data.draw(st.integers(0, len(calls) - 1))
+    tool = next(tool for tool in tools if tool.name == calls[index].name)
+    kind, name, calls[index] = data.draw(st.sampled_from(mutations(tool, calls[index])))
+    answer = Answer(tuple(calls))
+    prefix, verdicts = b"", []
+    for fragment in cut(byte_ids(module.render(answer).encode()), BYTES, module, {END}, "stop"):
+        text, ended = join_bytes(fragment.ids, BYTES, {END}), END in fragment.ids
+        fine = consistent(prefix + text, reference, tools, False, module, ended)
+        if not fine and all(verdicts):
+            assert fragment_error(prefix, text, reference, tools, False, module, ended) == kind
+            where = (
+                f"calls[{index}].next" if kind is ErrorKind.MISSING_PARAMETER else f"calls[{index}].arguments.{name}"
+            )
+            assert fragment.path == where
+        verdicts.append(fine)
+        prefix += text
+    assert verdicts == sorted(verdicts, reverse=True)  # what cannot be mended stays so
+    assert not verdicts[-1]
+    assert check(answer, reference, tools, False).error == kind
+
+
+@pytest.mark.parametrize(
+    ("prefix", "fragment", "kind"),
+    [
+        ("", "I", ErrorKind.SHOULD_CALL),
+        ("[", "h(", ErrorKind.WRONG_FUNCTION),
+        ("[f(", "a=8", ErrorKind.WRONG_VALUE),
+        ("[f(", 'a="5"', ErrorKind.WRONG_TYPE),
+        ("[f(", "a=5.5", ErrorKind.WRONG_TYPE),
+        ("[f(", "a=tr", ErrorKind.WRONG_TYPE),
+        ("[f(", 'b="z"', ErrorKind.WRONG_VALUE),
+        ("[f(", "l=[", ErrorKind.EXTRA_PARAMETER),
+        ("[f(", "zip=1", ErrorKind.UNKNOWN_PARAMETER),
+        ("[f(a=52", ', b="y"', ErrorKind.EXTRA_PARAMETER),
+        ("[f(", ")", ErrorKind.MISSING_PARAMETER),
+        ("[g(", "), ", ErrorKind.MISSING_PARAMETER),
+        ("[g(c=true", ")]", ErrorKind.WRONG_COUNT),
+        ("[g(c=true), ", "g(", ErrorKind.WRONG_FUNCTION),
+        ("[g(c=true), f(a=5), f(a=7", "), ", ErrorKind.WRONG_COUNT),
+        ("[f(", "a=5 b", ErrorKind.UNPARSEABLE),
+        ("[f(a=5", "]", ErrorKind.UNPARSEABLE),
+    ],
+)
+def test_the_kind_of_a_wrong_fragment(prefix: str, fragment: str, kind: ErrorKind) -> None:
+    assert consistent(prefix, SMALL, TOOLS, False, pythonic)
+    assert not consistent(prefix + fragment, SMALL, TOOLS, False, pythonic)
+    assert fragment_error(prefix, fragment, SMALL, TOOLS, False, pythonic) == kind
+
+
+def test_a_right_fragment_has_no_error() -> None:
+    with pytest.raises(ValueError, match="consistent"):
+        fragment_error("[f(", "a=52", SMALL, TOOLS, False, pythonic)
+
+
+NESTED = Reference(Kind.CALLS, (ReferenceCall("f", {"a": [1], "o": [{"x": "New York"}], "l": [[10, "é", True]]}),))
+
+
+@pytest.mark.parametrize(
+    ("value", "fine"),
+    [
+        ("l=[", True),
+        ("l=[1", True),
+        ("l=[10, ", True),
+        ('l=[10, "', True),
+        (b'l=[10, "\xc3', True),
+        ('l=[10, "\\u00', True),
+        ('l=[10, "e', False),
+        ('l=[10, "\u00e9", tr', True),
+        ("l=[2", False),
+        ("l=[10.0", True),
+        ("l=[10.5", False),
+        ("l={", False),
+        ("l=[10, tr", False),
+        ("l=[10]", False),
+        ('l=[10, "é", true, ', False),
+        ("o={", True),
+        ('o={"', True),
+        ('o={"y', False),
+        ('o={"x": "new', True),
+        ('o={"x": "newt', False),
+        ('o={"x": "New York", ', False),
+        ('o={"x": 1', False),
+        ("o=[", False),
+        ("a=", True),
+        ("a=1", True),
+        ("a=1.", True),
+        ("a=1e", True),
+        ("a=10", False),
+        ("a=-", False),
+    ],
+)
+def test_a_value_broken_off_by_a_token_that_spans_a_boundary(value: str | bytes, fine: bool) -> None:
+    prefix = b"[f(" + (value if isinstance(value, bytes) else value.encode())
+    assert consistent(prefix, NESTED, TOOLS, False, pythonic) == fine
+
+
+@pytest.mark.parametrize(
+    ("prefix", "fine"), [("", True), ("<to", True), ("<tool_call>", True), ("<table", False), ("N", False)]
+)
+def test_undecided_between_calling_and_talking(prefix: str, fine: bool) -> None:
+    assert consistent(prefix, SMALL, TOOLS, False, hermes) == fine
+
+
+def test_text_answers() -> None:
+    question = Reference(Kind.QUESTION, parameters=(("f", "start_date"),), text="Which start date?")
+    refusal = Reference(Kind.REFUSAL, text="No tool can do that.")
+    assert consistent("I", question, TOOLS, False, pythonic)
+    assert not consistent("[", question, TOOLS, False, pythonic)
+    assert fragment_error("", "[", question, TOOLS, False, pythonic) == ErrorKind.SHOULD_NOT_CALL
+    assert consistent("Which start date?", question, TOOLS, False, pythonic, ended=True)
+    assert not consistent("Which city?", question, TOOLS, False, pythonic, ended=True)
+    assert fragment_error("W", "hich city?", question, TOOLS, False, pythonic, ended=True) == ErrorKind.WRONG_TEXT
+    assert not consistent("What? No tool", refusal, TOOLS, False, pythonic)
+    assert not consistent("", refusal, TOOLS, False, pythonic, ended=True)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "equal"),
+    [
+        ("[f(a=5", "[f(a=5.0", True),
+        ("[f(a=5", "[ f( a = 5", True),
+        ("[f(a=5", "[f(a=52", False),
+        ("[f(a=1", "[f(a=true", False),
+        ('[f(b="é"', "[f(b='\\u00e9'", True),
+        ('[f(a=5, b="x"', '[f(b="x", a=5', True),
+        ("[f(a=5), g(c=true), ", "[g(c=True), f(a=5.0), ", True),
+        ("[f(a=5), ", "[f(a=5)]", False),
+        ("[f(a=5", "[f(a=5, ", False),
+        ("[f(", "[g(", False),
+        ("[f(o={", "[f(l=[", False),
+        ('[f(o={"x": 1, "y": 2}', '[f(o={"y": 2, "x": 1}', True),
+        ("[f(l=[1, 2]", "[f(l=[2, 1]", False),
+        ("I can", "I  can ", True),
+        ("I can", "I cannot", False),
+        ("[f(a=5 b", "[f(a=5 c", False),
+        ("[", "I", False),
+    ],
+)
+def test_same(a: str, b: str, equal: bool) -> None:
+    assert same(a, b, pythonic) == equal
+    assert same(b, a, pythonic) == equal
+    assert same(a, a, pythonic)
+
+
+@BOTH
+@given(task=tasks(), other=tasks(), data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_whole_answers_are_the_same_when_equal_but_for_order(
+    module: ModuleType, task: tuple[list[Tool], Reference], other: tuple[list[Tool], Reference], data: st.DataObject
+) -> None:
+    answer = task[1].answer()
+    text = module.render(answer)
+    assert same(text, module.render(shuffled(data.draw, answer)), module)
+    others = module.render(other[1].answer())
+    assert same(text, others, module) <= consistent(
+        others, Reference(Kind.CALLS, as_reference(answer)), task[0], True, module
+    )
+
+
+def as_reference(answer: Answer) -> tuple[ReferenceCall, ...]:
+    return tuple(ReferenceCall(c.name, {name: [value] for name, value in c.arguments.items()}) for c in answer.calls)

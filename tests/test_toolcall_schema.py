@@ -1,0 +1,175 @@
+"""Tool specifications and values against them; every error is one line that says where and what."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from toolcall_strategies import WRONG_TYPE, tasks
+
+from stages.artifacts import row_task, task_row
+from stages.errors import UserError
+from stages.toolcall.schema import SchemaError, load_tools, parse_tool, type_errors, validate
+from stages.toolcall.types import Reference, Task, Tool
+
+FLIGHTS = {
+    "type": "object",
+    "properties": {
+        "date": {"type": "string", "format": "date"},
+        "seats": {"type": "integer", "default": 1},
+        "cabin": {"type": "string", "enum": ["economy", "first"]},
+        "note": {"type": ["string", "null"], "default": None},
+        "people": {"type": "array", "items": {"type": "object", "properties": {"age": {"type": "number"}}}},
+        "contact": {
+            "type": "object",
+            "properties": {"mail": {"type": "string", "format": "email"}},
+            "required": ["mail"],
+        },
+    },
+    "required": ["date"],
+}
+
+
+def test_both_forms_of_a_specification() -> None:
+    bare = {"name": "f", "description": "d", "parameters": FLIGHTS}
+    tool = parse_tool(bare, "x")
+    assert tool == Tool("f", "d", FLIGHTS)
+    assert parse_tool({"type": "function", "function": bare}, "x") == tool
+    assert parse_tool(tool.spec(), "x") == tool
+    assert parse_tool({"name": "g"}, "x") == Tool("g", "", {"type": "object", "properties": {}})
+
+
+@pytest.mark.parametrize("domain", sorted(Path("data/tools").glob("*.json")), ids=lambda path: path.stem)
+def test_the_shipped_pool_is_inside_the_subset(domain: Path) -> None:
+    assert len(load_tools(domain)) >= 5
+
+
+def broken(**change: Any) -> dict[str, Any]:
+    """A specification whose only parameter has the given schema, in which None removes a key."""
+    schema = {key: value for key, value in ({"type": "string"} | change).items() if value is not None}
+    return {"name": "f", "parameters": {"type": "object", "properties": {"a": schema}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("f", 'tools.json: tool: found "f", expected an object'),
+        ({}, "tools.json: tool null: name: expected"),
+        ({"name": "find flights"}, 'tools.json: tool "find flights": name: expected'),
+        ({"name": "f", "description": 1}, "tools.json: tool f: description: found 1, expected a string"),
+        ({"name": "f", "parameters": {"type": "array"}}, 'tool f: parameters.type: found "array", expected "object"'),
+        ({"name": "f", "parameters": [1]}, "tool f: parameters: found [1], expected a JSON Schema object"),
+        (broken(type="strin"), 'tool f: parameters.properties.a.type: found "strin", expected one of string'),
+        (broken(type=["string", "integer"]), "parameters.properties.a.type: found"),
+        (broken(type=None), "parameters.properties.a.type: missing"),
+        (broken(anyOf=[]), "parameters.properties.a.anyOf: not supported"),
+        (broken(**{"$ref": "#/x"}), "parameters.properties.a.$ref: not supported"),
+        (broken(enum=[]), "parameters.properties.a.enum: found [], expected a list of values"),
+        (broken(enum=["x", 1]), "parameters.properties.a.enum: found 1, expected string"),
+        (broken(default=1), "parameters.properties.a.default: found 1, expected string"),
+        (broken(enum=["x"], default="y"), 'parameters.properties.a.default: found "y", expected one of ["x"]'),
+        (broken(type="array", items="string"), 'parameters.properties.a.items: found "string", expected'),
+        (broken(type="object", required=["b"], properties={}), 'properties.a.required: found "b", expected one of []'),
+        ({"name": "f", "parameters": {"properties": {"a b": {"type": "string"}}}}, 'properties: found "a b", expected'),
+        ({"name": "f", "parameters": {"required": "a"}}, 'parameters.required: found "a", expected a list of names'),
+    ],
+)
+def test_a_broken_specification_is_one_line(spec: Any, message: str) -> None:
+    with pytest.raises(SchemaError) as caught:
+        parse_tool(spec, "tools.json")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("tools.json: tool")
+
+
+def test_a_schema_nested_without_end_is_refused() -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(500):
+        schema = {"type": "array", "items": schema}
+    with pytest.raises(SchemaError, match="nested deeper"):
+        parse_tool({"name": "f", "parameters": {"properties": {"a": schema}}}, "x")
+
+
+def test_tool_files(tmp_path: Path) -> None:
+    path = tmp_path / "tools.json"
+    for content in ([{"name": "f"}], {"domain": "d", "tools": [{"name": "f"}]}):
+        path.write_text(json.dumps(content))
+        assert [tool.name for tool in load_tools(path)] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'[\n{"name": "f",}\n]', "tools.json: line 2: not JSON"),
+        (b"\xff", "tools.json: byte 0: not UTF-8"),
+        (b"{}", "tools.json: found {}, expected a list of tools"),
+        (b'[{"name": "f"}, {"name": "f"}]', "tools.json: tool f: name: given twice"),
+        (b"[" * 100_000, "tools.json: not JSON: nested too deep"),
+    ],
+)
+def test_a_broken_file_names_itself(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "tools.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        load_tools(path)
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_names_itself(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.json: No such file"):
+        load_tools(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [
+        ({"date": "2024-05-01", "seats": 2.0, "cabin": "first", "note": None}, []),
+        ({}, ["f.date: missing"]),
+        ({"date": "2024-5-1"}, ['f.date: found "2024-5-1", expected a string with format date']),
+        ({"date": "2024-05-01", "seats": "2"}, ['f.seats: found "2", expected integer']),
+        ({"date": "2024-05-01", "seats": True}, ["f.seats: found true, expected integer"]),
+        ({"date": "2024-05-01", "cabin": "x"}, ['f.cabin: found "x", expected one of ["economy", "first"]']),
+        ({"date": "2024-05-01", "zip": 1}, ["f.zip: unknown, expected one of"]),
+        ({"date": "2024-05-01", "people": [{"age": 1}, {"age": "1"}]}, ['f.people[1].age: found "1", expected number']),
+        (
+            {"date": "2024-05-01", "contact": {"mail": "x"}},
+            ['f.contact.mail: found "x", expected a string with format email'],
+        ),
+        ({"date": "2024-05-01", "contact": {}}, ["f.contact.mail: missing"]),
+    ],
+)
+def test_validate(value: Any, lines: list[str]) -> None:
+    found = validate(value, FLIGHTS, "f")
+    assert len(found) == len(lines)
+    assert all(line.startswith(expected) for line, expected in zip(found, lines, strict=True))
+
+
+@pytest.mark.parametrize(("time", "fine"), [("09:30", True), ("09:30:15", True), ("9:30", False), ("24:10", False)])
+def test_times(time: str, fine: bool) -> None:
+    assert (validate(time, {"type": "string", "format": "time"}) == []) == fine
+
+
+def test_type_errors_look_inside_but_not_at_values() -> None:
+    assert not type_errors("x", {"type": "string", "enum": ["y"], "format": "date"})
+    assert not type_errors(None, {"type": ["string", "null"]})
+    assert type_errors(None, {"type": "string"})
+    assert type_errors([1, "2"], {"type": "array", "items": {"type": "integer"}})
+    assert type_errors({"age": "1"}, FLIGHTS["properties"]["people"]["items"])
+    assert not type_errors(5.0, {"type": "integer"})
+    assert type_errors(5.5, {"type": "integer"})
+    assert not type_errors(5, {"type": "number"})
+
+
+@given(task=tasks())
+@settings(deadline=None, max_examples=40)
+def test_references_fit_their_schemas_and_tasks_survive_a_table(task: tuple[list[Tool], Reference]) -> None:
+    tools, reference = task
+    schemas = {tool.name: tool.parameters for tool in tools}
+    for call in reference.answer().calls:
+        assert validate(call.arguments, schemas[call.name]) == []
+        for name in call.arguments:
+            schema = schemas[call.name]["properties"][name]
+            assert type_errors(WRONG_TYPE[schema["type"]], schema)
+    whole = Task("t", "train", "single", tuple(tools), ({"role": "user", "content": "x"},), reference)
+    assert row_task(task_row(whole)) == whole

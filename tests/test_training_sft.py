@@ -1,0 +1,141 @@
+"""Supervised fine-tuning on a tiny model: what is in the loss, what is trained, and the same bytes twice."""
+
+import json
+import random
+
+import polars as pl
+import pytest
+import torch
+from tiny_model import END, ENGINE, digests, logprobs, model_params, save_model, weights
+from transformers import AutoModelForCausalLM
+from trl.trainer.utils import add_fused_lm_head
+
+from stages import params
+from stages.engine import open_engine
+from stages.engine.base import Request, Sampling
+from stages.errors import UserError
+from stages.training.sft import finetune
+from stages.training.trainer import schedule, score_answers_only
+
+CHANCE = random.Random(1)
+ROWS = [
+    (
+        tuple(CHANCE.choices(range(250), k=CHANCE.randint(3, 20))),
+        tuple(CHANCE.choices(range(97, 101), k=CHANCE.randint(1, 9))),
+    )
+    for _ in range(20)
+]
+TRAINING = params.Training(seed=1, epochs=3, learning_rate=0.01, batch=8, warmup=0.2)
+LORA = params.Lora(rank=2, alpha=4.0, dropout=0.0)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base")
+    save_model(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tuned(base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tuned")
+    finetune(ROWS, model_params(base), folder / "model", TRAINING, ENGINE, curves=folder / "curves")
+    return folder
+
+
+def curve(folder, name):
+    return pl.read_csv(folder / f"curves/plots/metrics/{name}.tsv", separator="\t")[name].to_list()
+
+
+def test_every_parameter_is_trained(base, tuned):
+    before, after = weights(base), weights(tuned / "model")
+    assert before.keys() == after.keys()
+    assert [name for name in before if torch.equal(before[name], after[name])] == []
+
+
+def test_loss_trajectory(tuned):
+    assert curve(tuned, "loss") == pytest.approx(TRAJECTORY, abs=2e-3)
+
+
+def test_same_bytes_twice(base, tuned, tmp_path):
+    finetune(ROWS, model_params(base), tmp_path / "model", TRAINING, ENGINE, curves=tmp_path / "curves")
+    assert digests(tmp_path) == digests(tuned)
+    assert "model/chat_template.jinja" in digests(tmp_path)
+    assert not any("time" in name or "state" in name or "checkpoint" in name for name in digests(tmp_path))
+
+
+def test_loss_is_on_the_completion_alone_and_adds_no_end_token(base, tmp_path):
+    one = params.Training(seed=1, epochs=1, learning_rate=1e-9, batch=2, warmup=0.0)
+    rows = [((1, 2, 3, 4), (97, 98, END)), ((5, 6), (99,))]  # one generated its end, the other did not
+    finetune(rows, model_params(base), tmp_path / "model", one, ENGINE, curves=tmp_path / "curves")
+    by_hand = -torch.cat([logprobs(base, *row) for row in rows]).mean()
+    assert curve(tmp_path, "loss") == pytest.approx([by_hand.item()], abs=1e-4)
+
+
+def test_over_long_sample_is_an_error_and_never_cut(base, tmp_path):
+    rows = [((1,) * 30, (2,) * 10), ((1,) * 30, (2,) * 11)]
+    with pytest.raises(UserError, match=r"sample 1: found 41 tokens, expected at most model.max_length = 40"):
+        finetune(rows, model_params(base), tmp_path, TRAINING, ENGINE)
+
+
+def test_lora_trains_the_adapter_alone(base, tmp_path):
+    model = model_params(base, LORA)
+    before = digests(base)
+    finetune(ROWS, model, tmp_path / "a", TRAINING, ENGINE)
+    finetune(ROWS, model, tmp_path / "b", TRAINING, ENGINE)
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    assert digests(base) == before
+    assert "model.safetensors" not in digests(tmp_path / "a")
+    config = json.loads((tmp_path / "a/adapter_config.json").read_text())
+    assert len(config["target_modules"]) == 14
+    assert config["target_modules"] == sorted(config["target_modules"])
+    request = [Request(ROWS[0][0])]
+    merged = open_engine(tmp_path / "a", ENGINE).generate(request, Sampling(4, 0.0))
+    assert merged != open_engine(base, ENGINE).generate(request, Sampling(4, 0.0))
+    with pytest.raises(UserError, match="found a PEFT adapter"):
+        finetune(ROWS, model_params(tmp_path / "a"), tmp_path / "c", TRAINING, ENGINE)
+
+
+def test_the_cheap_head_is_trls_head(base):
+    ids = torch.tensor([[1, 2, 3, 97, 98], [4, 99, 100, END, END]])
+    labels = torch.tensor([[-100, -100, -100, 97, 98], [-100, 99, 100, -100, -100]])
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    results = []
+    for cheap in (False, True):
+        model = AutoModelForCausalLM.from_pretrained(base)
+        add_fused_lm_head(model, outputs=("log_probs", "entropy", "mean_logits", "is_top1"))
+        if cheap:
+            score_answers_only(model)
+        output = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True, use_cache=False)
+        output.log_probs.sum().backward()
+        gradients = [parameter.grad for parameter in model.parameters()]
+        results.append(
+            [output.log_probs, output.entropy, output.mean_logits, output.is_top1, output.label_mask, *gradients]
+        )
+    torch.testing.assert_close(results[0], results[1], atol=1e-4, rtol=1e-4)
+
+
+def test_schedule_shows_every_sample_once_an_epoch_and_groups_lengths():
+    chance = random.Random(2)
+    lengths = [chance.randint(10, 300) for _ in range(2005)]
+    order = schedule(lengths, 3, 32, 1)
+    assert sorted(order) == sorted([*range(2005)] * 3)
+    assert order == schedule(lengths, 3, 32, 1) != schedule(lengths, 3, 32, 2)
+
+    def padding(order):
+        batches = [[lengths[i] for i in order[start : start + 32]] for start in range(0, len(order), 32)]
+        return 1 - sum(map(sum, batches)) / sum(len(batch) * max(batch) for batch in batches)
+
+    assert padding(order) < 0.1 < 0.4 < padding([*range(2005)])
+
+
+def test_curriculum_goes_from_easy_to_hard_in_the_first_epoch_only():
+    difficulty = [i % 10 for i in range(2560)]
+    order = schedule([1] * 2560, 2, 8, 1, difficulty)
+    tenths = [sum(difficulty[i] for i in order[start : start + 256]) / 256 for start in range(0, 5120, 256)]
+    assert tenths[:10] == sorted(tenths[:10])
+    assert tenths[9] - tenths[0] > 8
+    assert max(tenths[10:]) - min(tenths[10:]) < 2
+
+
+TRAJECTORY = [5.7192, 5.8181, 4.76, 4.6963, 4.1127, 3.6989, 3.657, 3.063]

@@ -1,0 +1,54 @@
+"""A randomly initialised Qwen3 model of a few thousand parameters with the tokenizer of tiny_tokenizer."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from tiny_tokenizer import save_tokenizer
+from transformers import AutoModelForCausalLM, Qwen3Config, Qwen3ForCausalLM
+
+from stages import params
+
+END = 256
+ENGINE = params.Engine(kind="transformers", dtype="float32", threads=1, batch=16, max_tokens=12)
+
+
+def save_model(folder: Path) -> None:
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=259,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        initializer_range=0.1,
+        eos_token_id=END,
+        pad_token_id=END,
+        tie_word_embeddings=True,
+    )
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    save_tokenizer(folder)
+
+
+def model_params(folder: Path, lora: params.Lora | None = None) -> params.Model:
+    return params.Model(path=str(folder), dialect="pythonic", lora=lora, max_length=40)
+
+
+def logprobs(folder: Path, prompt: list[int], ids: list[int]) -> torch.Tensor:
+    """Log-probability of each of `ids` after `prompt`, from a plain forward pass without padding."""
+    with torch.no_grad():
+        logits = AutoModelForCausalLM.from_pretrained(folder)(torch.tensor([[*prompt, *ids]])).logits[
+            0, len(prompt) - 1 : -1
+        ]
+    return logits.log_softmax(-1).gather(1, torch.tensor(ids)[:, None])[:, 0]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(AutoModelForCausalLM.from_pretrained(folder).named_parameters())
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
