@@ -1,6 +1,7 @@
 """The schemas of every table that passes between phases, and the only way to read and write them.
 
-Nested values (tools, messages, references) are JSON strings: Arrow would unify the keys of dicts and fill arguments with nulls.
+Nested values (tools, messages, references) are JSON strings: Arrow would unify the keys of dicts and fill arguments
+with nulls.
 """
 
 import json
@@ -30,7 +31,8 @@ TASKS: dict[str, Any] = {
 # One row a rejected candidate of synthesis.
 REJECTED: dict[str, Any] = {"scenario": pl.String, "layer": pl.String, "reason": pl.String, "detail": pl.String}
 
-# The replay buffer of an iteration: every task drawn, with its perplexity under the current model; `kept` marks the hardest.
+# The replay buffer of an iteration: every task drawn, with its perplexity under the current model; `kept` marks the
+# hardest.
 SELECTED: dict[str, Any] = TASKS | {
     "perplexity": pl.Float64,
     "calls": pl.Boolean,  # the reference answer has calls (ranked apart from those without)

@@ -12,9 +12,11 @@ log = logging.getLogger("itool")
 
 
 def enter(run: Callable[..., None], *arguments: str) -> None:
-    """Calls `run` with the named command line arguments as keywords, e.g. `enter(run, "iteration")` for `--iteration it1`.
+    """Calls `run` with the named command line arguments as keywords, e.g. `enter(run, "iteration")` for `--iteration
+    it1`.
 
-    A `UserError` ends the process with its one line on stderr and exit status 1; any other exception is a bug and keeps its traceback.
+    A `UserError` ends the process with its one line on stderr and exit status 1; any other exception is a bug and
+    keeps its traceback.
     """
     parser = argparse.ArgumentParser(description=run.__doc__)
     for argument in arguments:

@@ -1,4 +1,6 @@
-"""Runs the whole pipeline on the tiny profile in a copy of the project: `python tests/smoke.py [FOLDER]` (make smoke)."""
+"""Runs the whole pipeline on the tiny profile in a copy of the project: `python tests/smoke.py [FOLDER]`
+(make smoke).
+"""
 
 import os
 import shutil
@@ -32,7 +34,9 @@ def lay_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
 
 
 def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
-    """A copy of everything that the pipeline reads, with its own parameters and without any result, as a DVC project without git."""
+    """A copy of everything that the pipeline reads, with its own parameters and without any result, as a DVC
+    project without git.
+    """
     for name in INPUTS:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

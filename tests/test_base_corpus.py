@@ -59,7 +59,9 @@ def test_no_sentence_template_is_shared() -> None:
 
 
 def test_no_list_of_entities_is_shared() -> None:
-    """Single common words (green, lamp) are broad vocabulary; a kind of entity may not be covered by a list of the base."""
+    """Single common words (green, lamp) are broad vocabulary; a kind of entity may not be covered by a list
+    of the base.
+    """
     base = {word.lower() for word in (*words.NOUNS, *words.ADJECTIVES, *words.VERBS)}
     for kind, sides in ENTITIES.items():
         values = [value.lower() for side in sides.values() for value in side]

@@ -1,1 +1,3 @@
-"""The recipe of the embedded base model in data/base: procedurally invented tools, own tokenizer, easy-to-hard training."""
+"""The recipe of the embedded base model in data/base: procedurally invented tools, own tokenizer, easy-to-
+hard training.
+"""

@@ -1,6 +1,10 @@
-"""Dialogues over procedurally invented tools, from easy to hard. Every sample has tools of its own, so signatures cannot be learnt by heart [O]."""
+"""Dialogues over procedurally invented tools, from easy to hard.
+
+Every sample has tools of its own, so signatures cannot be learnt by heart [O].
+"""
 
 import json
+import string
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -26,7 +30,7 @@ from stages.toolcall.prompt import SELF_EVALUATION_QUESTION
 from stages.toolcall.types import Answer, Call, Tool
 
 # What a level of the curriculum may show: most candidate tools, most parameters, and the weights of the sample forms.
-LEVELS = (
+LEVELS: tuple[dict[str, Any], ...] = (
     {"tools": 1, "parameters": 2, "forms": {"plain": 1.0}},
     {"tools": 2, "parameters": 3, "forms": {"plain": 0.9, "doubt": 0.1}},
     {"tools": 4, "parameters": 4, "forms": {"plain": 0.8, "doubt": 0.1, "parallel": 0.05, "again": 0.05}},
@@ -67,7 +71,9 @@ class Invented:
 
 @dataclass
 class Dialogue:
-    """A sample: OpenAI messages, assistant turns as rendered text; `learned[i]`: is the i-th assistant turn in the loss."""
+    """A sample: OpenAI messages, assistant turns as rendered text; `learned[i]`: is the i-th assistant turn
+    in the loss.
+    """
 
     tools: list[Tool]
     messages: list[dict[str, str]] = field(default_factory=list)
@@ -120,7 +126,8 @@ def draw_value(slot: Slot, rng: Random) -> Any:
             name = invented_word(rng) + rng.choice(("", "." + invented_word(rng)))
             return f"{name}@{invented_word(rng)}.{rng.choice(ENDINGS)}"
         case "id":
-            return f"{''.join(rng.choices('ABCDEFGHIJKLMNOPQRSTUVWXYZ', k=2))}{rng.choice(('', '-'))}{rng.randint(10, 9999)}"
+            letters = "".join(rng.choices(string.ascii_uppercase, k=2))
+            return f"{letters}{rng.choice(('', '-'))}{rng.randint(10, 9999)}"
         case "file":
             return f"{noun_of(3, rng)}.{rng.choice(ENDINGS)}"
         case "sentence":
@@ -157,7 +164,9 @@ def phrase(slot: Slot, value: Any, rng: Random) -> str:
 
 
 def noun_of(level: int, rng: Random) -> str:
-    """A word for the names of tools and parameters; on the last level some are plurals, and some nobody has heard of."""
+    """A word for the names of tools and parameters; on the last level some are plurals, and some nobody has
+    heard of.
+    """
     form = rng.random() if level == 3 else 1.0
     if form < 0.15:
         return invented_word(rng)
@@ -293,7 +302,9 @@ def calls_text(*calls: Call) -> str:
 
 
 def dialogue(level: int, rng: Random) -> Dialogue:
-    """One sample of the given level (index into LEVELS): one tool list and several exchanges about it, each on its own."""
+    """One sample of the given level (index into LEVELS): one tool list and several exchanges about it, each
+    on its own.
+    """
     invented: list[Invented] = []
     for _ in range(rng.randint(1, LEVELS[level]["tools"])):
         like = rng.choice(invented) if invented and level >= 2 and rng.random() < 0.4 else None

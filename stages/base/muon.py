@@ -1,4 +1,6 @@
-"""Muon in the precision of the parameters: `torch.optim.Muon` casts to bf16, which a CPU without bf16 units runs 50 times slower (docs/LOG.md)."""
+"""Muon in the precision of the parameters: `torch.optim.Muon` casts to bf16, which a CPU without bf16 units
+runs 50 times slower (docs/LOG.md).
+"""
 
 import torch
 
@@ -15,7 +17,9 @@ def orthogonalised(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised; scaled so that an update has the root mean square of an AdamW update at the same rate."""
+    """Nesterov momentum, orthogonalised; scaled so that an update has the root mean square of an AdamW update
+    at the same rate.
+    """
 
     def __init__(self, matrices: list[torch.nn.Parameter], lr: float, momentum: float = 0.95) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum})

@@ -1,7 +1,8 @@
 """Trains tokenizer and weights of the embedded base model: `python -m stages.base` (make base-model).
 
-A 4-layer Qwen3 of width 128. AdamW on embeddings and norms, Muon on matrices, levels of stages.base.corpus from easy to hard. Loss on
-assistant turns only, and the language-model head runs on those positions only: most of a sample is prompt.
+A 4-layer Qwen3 of width 128. AdamW on embeddings and norms, Muon on matrices, levels of stages.base.corpus from easy
+to hard. Loss on assistant turns only, and the language-model head runs on those positions only: most of a sample is
+prompt.
 """
 
 import json
@@ -24,7 +25,7 @@ OUT = Path("data/base")
 SEED = 1
 VOCABULARY = 2048
 TOKENS_A_BATCH = 4096
-TOKENS = 20_000_000
+TOKENS = 18_500_000
 # Share of the training at which each level begins; 15% of the samples of a level come from the levels before.
 LEVEL_STARTS = (0.0, 0.2, 0.35, 0.55)
 MUON_RATE, ADAMW_RATE = 5e-3, 5e-3
@@ -34,8 +35,9 @@ END, PAD = "<|end|>", "<|pad|>"
 
 
 def train_tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level BPE. Letters, single digits, spaces and punctuation never merge with each other, so that a word has the same ids in a request and
-    inside quotes, where the model has to copy it, and so that tokens rarely span two fragments."""
+    """Byte-level BPE. Letters, single digits, spaces and punctuation never merge with each other, so that a word has
+    the same ids in a request and inside quotes, where the model has to copy it, and tokens rarely span two fragments.
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     pieces = Regex(r'="|, |: |[A-Za-z]+|\d|\s|[^\sA-Za-z\d]')
@@ -61,7 +63,9 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
 
 
 class Batches(IterableDataset):
-    """Endless (ids, targets) batches of about TOKENS_A_BATCH tokens, samples of like length together; targets are -100 where not learnt."""
+    """Endless (ids, targets) batches of about TOKENS_A_BATCH tokens, samples of like length together; targets
+    are -100 where not learnt.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, total: int) -> None:
         self.tokenizer, self.total = tokenizer, total
@@ -89,7 +93,8 @@ class Batches(IterableDataset):
                         learning = False
                 rows.append((ids, targets))
             rows.sort(key=lambda row: len(row[0]))
-            batches, batch = [], []
+            batches: list[list[tuple[list[int], list[int]]]] = []
+            batch: list[tuple[list[int], list[int]]] = []
             for row in rows:
                 if batch and len(row[0]) * (len(batch) + 1) > TOKENS_A_BATCH:
                     batches.append(batch)
@@ -98,10 +103,10 @@ class Batches(IterableDataset):
             rng.shuffle(batches)  # the last, unfull batch is dropped
             for batch in batches:
                 width = max(len(ids) for ids, _ in batch)
-                ids = torch.tensor([ids + [self.tokenizer.pad_token_id] * (width - len(ids)) for ids, _ in batch])
-                targets = torch.tensor([targets + [-100] * (width - len(targets)) for _, targets in batch])
-                seen += ids.numel()
-                yield ids, targets
+                padded = [ids + [self.tokenizer.pad_token_id] * (width - len(ids)) for ids, _ in batch]
+                learnt = [targets + [-100] * (width - len(targets)) for _, targets in batch]
+                seen += width * len(batch)
+                yield torch.tensor(padded), torch.tensor(learnt)
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
@@ -115,7 +120,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
         num_key_value_heads=2,
         head_dim=32,
         max_position_embeddings=1024,
-        rope_theta=10_000.0,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
@@ -132,8 +137,10 @@ def loss_of(model: Qwen3ForCausalLM, ids: torch.Tensor, targets: torch.Tensor) -
 
 
 def train(total: int = TOKENS, out: Path = OUT) -> None:
-    """Trains on `total` tokens (prompt and padding included) and writes model, tokenizer and the recipe's numbers to `out`."""
-    torch.set_num_threads(1)
+    """Trains on `total` tokens (prompt and padding included) and writes model, tokenizer and the recipe's
+    numbers to `out`.
+    """
+    torch.set_num_threads(2)
     tokenizer = train_tokenizer()
     model = new_model(tokenizer)
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]

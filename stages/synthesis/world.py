@@ -1,6 +1,7 @@
 """The simulated world that calls act on: tables of records, and choices that depend on nothing but a seed [O].
 
-A tool of the pool is a function `tool(world, *, ...)` in `stages.synthesis.domains.<domain>`. It changes `World.tables`, so that a
+A tool of the pool is a function `tool(world, *, ...)` in `stages.synthesis.domains.<domain>`. It changes
+`World.tables`, so that a
 later call sees what an earlier one did, and raises `SimulationError` where a real service would answer with an error.
 """
 
@@ -27,7 +28,10 @@ class World:
         self._added: dict[str, int] = {}
 
     def add(self, table: str, prefix: str, **fields: Any) -> dict[str, Any]:
-        """Store a new record under a free id such as `FL482` and return it. Raises SimulationError when the table is full."""
+        """Store a new record under a free id such as `FL482` and return it.
+
+        Raises SimulationError when the table is full.
+        """
         records = self.tables.setdefault(table, {})
         # Counted apart from the table's length: an id must not come back after its record was removed.
         count = self._added.get(table, 0)

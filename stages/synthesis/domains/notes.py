@@ -9,7 +9,7 @@ def create_note(world: World, *, title: str, text: str, tags: list[str] | None =
 
 def search_notes(world: World, *, query: str, tag: str | None = None) -> dict:
     def found() -> list[dict]:
-        notes = world.tables.get("notes", {}).values()
+        notes = list(world.tables.get("notes", {}).values())
         notes = [note for note in notes if query in note.get("title", "") or query in note.get("text", "")]
         return [note for note in notes if tag is None or tag in note.get("tags", [])]
 
