@@ -8,7 +8,7 @@ from exploration_fakes import END, PROMPT, FakeEngine, FakePrompter, ids_of, tas
 from stages import params
 from stages.answering import parse
 from stages.exploration.search import explore, node_rows
-from stages.fragments.pairs import harvest
+from stages.fragments.pairs import balanced, harvest
 from stages.fragments.run import profile
 from stages.toolcall.checker import check, consistent
 from stages.toolcall.types import ErrorKind
@@ -166,3 +166,13 @@ def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
     figures = profile([found])
     assert figures["pairs"] == sum(figures["errors"].values()) == len(found.pairs)
     assert figures["branchings"] == figures["pairs"] + sum(figures["no_pair"].values())
+
+
+def test_pairs_for_calling_and_for_talking_are_as_many():
+    def pair(error, gap):
+        return {"error": error, "chosen_q": gap, "rejected_q": 0.0}
+
+    kept = pair("should_call", 0.9)
+    pairs = [pair("should_call", 0.2), kept, pair("wrong_value", 0.1), pair("should_not_call", 0.3)]
+    assert balanced(pairs) == pairs[1:]
+    assert balanced(pairs[:3]) == [pairs[2]]

@@ -9,7 +9,7 @@ from stages.params import Fragments
 from stages.toolcall.checker import consistent, fragment_error
 from stages.toolcall.prompt import Prompter
 from stages.toolcall.scanner import join_bytes
-from stages.toolcall.types import Task
+from stages.toolcall.types import ErrorKind, Task
 
 Row = dict[str, Any]  # of stages.artifacts.NODES
 
@@ -81,6 +81,25 @@ def harvest(nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Frag
             }
         )
     return found
+
+
+def balanced(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many pairs that teach to call as pairs that teach to talk: of the more frequent kind the widest gaps [O].
+
+    Otherwise the first token alone tips the policy: trained on 52 pairs for calling and 23 against, the embedded model
+    stops refusing (docs/LOG.md).
+    """
+    sides = [
+        [i for i, pair in enumerate(pairs) if pair["error"] == kind]
+        for kind in (ErrorKind.SHOULD_CALL, ErrorKind.SHOULD_NOT_CALL)
+    ]
+    fewer = min(len(side) for side in sides)
+    dropped = {
+        index
+        for side in sides
+        for index in sorted(side, key=lambda i: pairs[i]["rejected_q"] - pairs[i]["chosen_q"])[fewer:]
+    }
+    return [pair for index, pair in enumerate(pairs) if index not in dropped]
 
 
 def _choose(siblings: list[Row], wrong: Any, settings: Fragments) -> tuple[Row, Row] | str:

@@ -8,7 +8,7 @@ import polars as pl
 from stages.artifacts import NODES, PAIRS, SELECTED, read_table, row_task, write_json, write_table
 from stages.door import log
 from stages.errors import UserError
-from stages.fragments.pairs import Harvest, harvest
+from stages.fragments.pairs import Harvest, balanced, harvest
 from stages.params import load
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import ErrorKind
@@ -32,13 +32,14 @@ def run(iteration: str) -> None:
             raise UserError(f"{file}: column node: task {task_id}: expected the nodes 0, 1, 2, ... in order")
         harvests.append(harvest(tree.to_dicts(), tasks[task_id], prompter, params.fragments, params.evaluation.strict))
     pairs = [pair for each in harvests for pair in each.pairs]
-    write_table(pl.DataFrame(pairs, schema=PAIRS), PAIRS, f"data/pairs/{iteration}.parquet")
-    figures = profile(harvests)
+    trained = balanced(pairs)
+    write_table(pl.DataFrame(trained, schema=PAIRS), PAIRS, f"data/pairs/{iteration}.parquet")
+    figures = profile(harvests) | {"trained": len(trained)}
     write_json(figures, f"metrics/fragments/{iteration}.json")
     log.info(
         "fragments %s: %s",
         iteration,
-        {key: figures[key] for key in ("trees", "trees_with_pairs", "branchings", "pairs")},
+        {key: figures[key] for key in ("trees", "trees_with_pairs", "branchings", "pairs", "trained")},
     )
 
 
