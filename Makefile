@@ -19,11 +19,11 @@ smoke: env
 	python tests/smoke.py
 
 style: env
-	ruff check --fix --quiet stages tests benchmarks; ruff format --quiet stages tests benchmarks
+	ruff check --fix --quiet .; ruff format --quiet .
 
 quality: env
-	ruff check stages tests benchmarks
-	ruff format --check --quiet stages tests benchmarks
+	ruff check .
+	ruff format --check --quiet .
 	mypy
 
 # Trains data/base anew (about an hour on two cores); the result is kept in git.
