@@ -1,7 +1,6 @@
 """The stage `exploration`: search trees for the tasks that selection kept."""
 
 import hashlib
-import logging
 import shutil
 import sys
 import time
@@ -13,12 +12,13 @@ from tqdm import tqdm
 
 from stages import params
 from stages.artifacts import NODES, SELECTED, read_table, row_task, write_table
+from stages.door import log
 from stages.engine import open_engine
 from stages.errors import UserError
 from stages.exploration.search import explore, node_rows
 from stages.toolcall.prompt import Prompter, load_tokenizer
+from stages.training.folders import start_of
 
-log = logging.getLogger("itool")
 CODE = ("exploration", "engine", "toolcall")  # rooms whose code decides the trees
 
 
@@ -29,12 +29,7 @@ def run(iteration: str) -> None:
     result.
     """
     settings = params.load()
-    if iteration not in settings.iterations:
-        raise UserError(
-            f"params.yaml: iterations: found no {iteration}; expected one of {', '.join(settings.iterations)}"
-        )
-    previous = settings.iterations[iteration].previous
-    model_dir = Path(settings.model.path) if previous == "base" else Path("data/models") / previous
+    model_dir = Path(start_of(iteration, settings))
     selection = Path("data/selection") / f"{iteration}.parquet"
     tasks = [row_task(row) for row in read_table(selection, SELECTED).filter("kept").iter_rows(named=True)]
     if not tasks:
