@@ -136,10 +136,15 @@ def write_json(value: Any, path: str | Path) -> None:
             return [rounded(inner) for inner in item]
         return round(item, 6) if isinstance(item, float) else item
 
+    write_text(json.dumps(rounded(value), indent=2, ensure_ascii=False) + "\n", path)
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """Writes UTF-8, whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     half_written = path.with_name(path.name + ".part")
-    half_written.write_text(json.dumps(rounded(value), indent=2, ensure_ascii=False) + "\n")
+    half_written.write_text(text, encoding="utf-8")
     os.replace(half_written, path)
 
 

@@ -131,9 +131,8 @@ class Evaluation(Section):
 
 
 class Report(Section):
-    pairs: int = Count  # real pairs shown per iteration
-    bootstrap: int = Count
     seed: int
+    pairs: int = Count  # real pairs shown per iteration
 
 
 class Iteration(Section):
@@ -154,6 +153,23 @@ class Params(Section):
     evaluation: Evaluation
     report: Report
     iterations: dict[str, Iteration]
+
+    def model_folder(self, name: str) -> str:
+        """Where `base`, `it0` or an iteration's model lies. Raises UserError for a model that is none of them."""
+        if name == "base":
+            return self.model.path
+        known = ("it0", *self.iterations)
+        if name not in known:
+            raise UserError(f"params.yaml: iterations: found no {name}; expected base, {', '.join(known)}")
+        return f"data/models/{name}"
+
+    def start_of(self, iteration: str) -> str:
+        """The folder of the model with which an iteration starts. Raises UserError for an unknown iteration."""
+        if iteration not in self.iterations:
+            raise UserError(
+                f"params.yaml: iterations: found no {iteration}; expected one of {', '.join(self.iterations)}"
+            )
+        return self.model_folder(self.iterations[iteration].previous)
 
 
 def load(path: str | Path = "params.yaml") -> Params:

@@ -11,7 +11,7 @@ from stages.answering import GROUPS, answer, metrics
 from stages.artifacts import PREDICTIONS
 from stages.engine.base import Completion
 from stages.errors import UserError
-from stages.evaluation.run import model_folder, self_evaluation
+from stages.evaluation.run import self_evaluation
 from stages.params import Evaluation, load
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import ErrorKind, Kind, Reference, ReferenceCall, Task, Tool
@@ -168,7 +168,7 @@ def test_metrics_of_an_empty_group_are_null() -> None:
 
 def test_a_model_that_params_do_not_name_is_an_error() -> None:
     params = load(Path(__file__).parents[1] / "params.yaml")
-    assert model_folder("base", params) == params.model.path
-    assert model_folder("it0", params) == "data/models/it0"
-    with pytest.raises(UserError, match=r"params\.yaml: iterations: no 'it99'"):
-        model_folder("it99", params)
+    assert params.model_folder("base") == params.model.path
+    assert params.model_folder("it0") == "data/models/it0"
+    with pytest.raises(UserError, match=r"params\.yaml: iterations: found no it99"):
+        params.model_folder("it99")

@@ -1,15 +1,19 @@
 """Preference training of fragments: the loss by hand, its effect, and the same bytes twice."""
 
 import math
+from pathlib import Path
 
 import polars as pl
 import pytest
 import torch
+import yaml
 from tiny_model import END, ENGINE, digests, logprobs, model_params, save_model, weights
 
 from stages import params
+from stages.artifacts import PAIRS, write_table
 from stages.errors import UserError
 from stages.preference.dpo import SIMPO_MARGIN, check_pair, optimise
+from stages.preference.run import run
 from stages.training.sft import finetune
 
 PAIR = {"prompt_ids": [1, 2, 3, 4], "chosen_ids": [97, 98], "rejected_ids": [99, 100, 101]}
@@ -111,6 +115,20 @@ def test_adapter_goes_on_from_the_one_it_starts_with(base, tmp_path):
     files = digests(tmp_path / "model")
     assert "adapter_model.safetensors" in files
     assert not any(name.startswith("ref") for name in files)
+
+
+def test_without_pairs_the_model_stays_as_it_was(base, tmp_path, monkeypatch):
+    text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+    text["model"]["path"] = str(base)
+    text["engine"]["threads"] = 1
+    text["iterations"] = {"it1": {"previous": "base", "ratio": 0.5}}
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(yaml.safe_dump(text))
+    write_table([], PAIRS, "data/pairs/it1.parquet")
+    run("it1")
+    before, after = weights(base), weights(tmp_path / "data/models/it1")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert Path("data/curves/it1").is_dir()
 
 
 @pytest.mark.parametrize(

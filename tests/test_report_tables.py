@@ -9,9 +9,9 @@ import pytest
 import yaml
 from tiny_tokenizer import save_tokenizer
 
-from stages.artifacts import PAIRS, PREDICTIONS, TASKS, task_row, write_json, write_table
+from stages.artifacts import PAIRS, PREDICTIONS, TASKS, task_row, write_json, write_table, write_text
 from stages.errors import UserError
-from stages.report.run import run
+from stages.report.run import CURVES, run
 from stages.statistics import paired_test
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import SCENARIOS, Kind, Reference, ReferenceCall, Task, Tool
@@ -69,7 +69,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     params = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
     params["model"]["path"] = "base"
     params["iterations"] = {"it1": {"previous": "it0", "ratio": 0.5}}
-    params["report"] = {"seed": 1, "bootstrap": 300, "pairs": 2}
+    params["report"] = {"seed": 1, "pairs": 2}
+    params["evaluation"]["bootstrap"] = 300
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     save_tokenizer(Path("base"))
@@ -113,12 +114,23 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "rejected": ids("), "),
     }
     write_table([pair, ending], PAIRS, "data/pairs/it1.parquet")
+    for name in CURVES:
+        write_text(f"step\t{name}\n5\t0.1\n10\t0.4\n", f"data/curves/it1/plots/metrics/{name}.tsv")
     return tmp_path
 
 
 def read_csv(name: str) -> list[dict[str, str]]:
     with open(f"report/{name}", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_the_curves_of_the_iterations_stand_in_one_table(project: Path) -> None:
+    run()
+    rows = read_csv("preference.csv")
+    assert [(row["iteration"], row["step"], row["margin"]) for row in rows] == [
+        ("it1", "5", "0.1"),
+        ("it1", "10", "0.4"),
+    ]
 
 
 def test_latest_is_the_last_iteration_against_it0(project: Path) -> None:

@@ -14,14 +14,21 @@ from stages.base.words import (
     AGAIN,
     CODAS,
     ENDINGS,
+    ENDS,
+    FRAMES,
+    FURTHER,
     JOINS,
+    LEADS,
+    LOOSE,
     NAMED,
     NOUNS,
     ONSETS,
     QUESTIONS,
     REFUSALS,
-    REQUESTS,
     ROLES,
+    SYNONYMS,
+    THAT,
+    UNITS,
     VERBS,
     VOWELS,
 )
@@ -38,17 +45,19 @@ LEVELS: tuple[dict[str, Any], ...] = (
         "tools": 6,
         "parameters": 5,
         "forms": {
-            "plain": 0.6,
-            "doubt": 0.12,
-            "parallel": 0.1,
-            "again": 0.05,
-            "chain": 0.04,
-            "ask": 0.03,
-            "refuse": 0.03,
+            "plain": 0.5,
+            "doubt": 0.1,
+            "parallel": 0.16,
+            "again": 0.06,
+            "chain": 0.07,
+            "ask": 0.04,
+            "refuse": 0.04,
             "tell": 0.03,
         },
     },
 )
+PREPOSITIONS = {name: tuple(p for p in ROLES if name in ROLES[p]) for names in ROLES.values() for name in names}
+SAME = {word: tuple(w for group in SYNONYMS if word in group for w in group) for group in SYNONYMS for word in group}
 
 
 @dataclass(frozen=True)
@@ -126,83 +135,104 @@ def draw_value(slot: Slot, rng: Random) -> Any:
             name = invented_word(rng) + rng.choice(("", "." + invented_word(rng)))
             return f"{name}@{invented_word(rng)}.{rng.choice(ENDINGS)}"
         case "id":
-            letters = "".join(rng.choices(string.ascii_uppercase, k=2))
-            return f"{letters}{rng.choice(('', '-'))}{rng.randint(10, 9999)}"
+            letters = "".join(rng.choices(string.ascii_uppercase, k=rng.choice((2, 2, 3))))
+            return letters + rng.choice(("", *(f"{dash}{rng.randint(10, 9999)}" for dash in ("", "", "-"))))
         case "file":
-            return f"{noun_of(3, rng)}.{rng.choice(ENDINGS)}"
+            return f"{noun_of(rng)}.{rng.choice(ENDINGS)}"
         case "sentence":
             return " ".join(rng.choices(NOUNS + ADJECTIVES + VERBS, k=rng.randint(2, 5))).capitalize()
         case "list":
             return [invented_name(rng) for _ in range(rng.randint(1, 3))]
         case "object":
-            return {name: invented_name(rng) for name in slot.schema["properties"]}
+            return draw_object(slot.schema, rng)
+        case "objects":
+            return [draw_object(slot.schema["items"], rng) for _ in range(rng.randint(1, 2))]
     raise AssertionError(slot.kind)
 
 
-def spoken(value: Any) -> str:
+def draw_object(schema: dict[str, Any], rng: Random) -> dict[str, Any]:
+    return {
+        name: rng.randint(1, 40) if inner["type"] == "integer" else invented_name(rng)
+        for name, inner in schema["properties"].items()
+        if name in schema["required"] or rng.random() < 0.5
+    }
+
+
+def spoken(value: Any, rng: Random) -> str:
     """The value as a person says it."""
     if isinstance(value, list):
-        return str(value[0]) if len(value) == 1 else f"{', '.join(value[:-1])} and {value[-1]}"
+        parts = [spoken(item, rng) for item in value]
+        return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     if isinstance(value, dict):
-        return " and ".join(f"{name.replace('_', ' ')} {inner}" for name, inner in value.items())
-    if isinstance(value, str) and value.count(" ") > 1 and value[1:].islower():
+        return rng.choice((" ", " ", " and ")).join(
+            f"{rng.choice((name.replace('_', ' '), *PREPOSITIONS.get(name, ()), rng.choice(LOOSE)))} {inner}"
+            for name, inner in value.items()
+        )
+    if isinstance(value, str) and "@" not in value and (value.count(" ") > 1 or rng.random() < 0.08):
         return f"'{value}'"  # a whole sentence is quoted
     return str(value)
 
 
-def phrase(slot: Slot, value: Any, rng: Random) -> str:
+def phrase(slot: Slot, value: Any, alone: bool, rng: Random) -> str:
+    """How a request says this value. `alone`: no other parameter of the tool has values of this kind."""
     name = slot.name.replace("_", " ")
     if slot.kind == "boolean":
         return rng.choice(
-            (f"with {name}", f"{name} on", f"including {name}")
+            (f"with {name}", f"{name} on", f"including {name}", f"only {name}", f"{name}, yes")
             if value
-            else (f"without {name}", f"{name} off", f"no {name}")
+            else (f"without {name}", f"{name} off", f"no {name}", f"not {name}", f"free of {name}")
         )
-    if slot.preposition and rng.random() < 0.8:
-        return f"{slot.preposition} {spoken(value)}"
-    return rng.choice(NAMED).format(n=name, v=spoken(value))
+    said = spoken(value, rng)
+    if slot.kind in ("integer", "number") and rng.random() < 0.3:
+        said += f" {rng.choice(UNITS)}"
+    if alone and rng.random() < 0.4:
+        return f"{rng.choice(LOOSE)} {said}"
+    if slot.preposition and rng.random() < 0.7:
+        return f"{slot.preposition} {rng.choice(('', '', 'the '))}{said}"
+    return rng.choice(NAMED).format(n=name, v=said)
 
 
-def noun_of(level: int, rng: Random) -> str:
-    """A word for the names of tools and parameters; on the last level some are plurals, and some nobody has
-    heard of.
-    """
-    form = rng.random() if level == 3 else 1.0
+def noun_of(rng: Random) -> str:
+    """A word for the names of tools and parameters; some are plurals, and some nobody has heard of."""
+    form = rng.random()
     if form < 0.15:
         return invented_word(rng)
-    return rng.choice(NOUNS) + ("s" if form < 0.4 else "")
+    return rng.choice(NOUNS) + ("s" if form < 0.35 else "")
 
 
-def invent_slot(level: int, taken: set[str], prepositions: set[str], rng: Random) -> Slot:
+def same(words: str, rng: Random) -> str:
+    """The same in other words, where there are any."""
+    return rng.choice(SAME.get(words, (words,)))
+
+
+def invent_slot(taken: set[str], prepositions: set[str], rng: Random) -> Slot:
     preposition = ""
     if rng.random() < 0.5:
         preposition = rng.choice([p for p in ROLES if p not in prepositions])
         name = rng.choice(ROLES[preposition])
     else:
-        name = noun_of(level, rng)
+        name = noun_of(rng)
     if rng.random() < 0.2:
         name = f"{rng.choice(ADJECTIVES + NOUNS)}_{name}"
     if name in taken:
-        return invent_slot(level, taken, prepositions, rng)
+        return invent_slot(taken, prepositions, rng)
     taken.add(name)
     prepositions.add(preposition)
     kinds = {
-        "string": 50,
+        "string": 40,
         "integer": 16,
-        "enum": 9,
-        "date": 6,
-        "time": 4,
+        "enum": 10,
+        "date": 7,
+        "time": 5,
         "email": 3,
         "number": 4,
-        "boolean": 0,
-        "id": 5,
+        "id": 9,
         "list": 4,
-        "object": 0,
+        "file": 2,
+        "sentence": 5,
     }
     if not preposition:
-        kinds |= {"boolean": 8, "object": 3}
-    if level == 3:
-        kinds |= {"file": 3, "sentence": 4}
+        kinds |= {"boolean": 8, "object": 4, "objects": 2}
     kind = rng.choices(list(kinds), list(kinds.values()))[0]
     schema: dict[str, Any] = {"type": kind if kind in ("integer", "number", "boolean") else "string"}
     if kind in ("date", "time", "email"):
@@ -211,9 +241,12 @@ def invent_slot(level: int, taken: set[str], prepositions: set[str], rng: Random
         schema["enum"] = rng.sample(rng.choice((NOUNS, ADJECTIVES, VERBS)), rng.randint(2, 4))
     elif kind == "list":
         schema = {"type": "array", "items": {"type": "string"}}
-    elif kind == "object":
-        names = rng.sample(NOUNS, 2)
-        schema = {"type": "object", "properties": {n: {"type": "string"} for n in names}, "required": names}
+    elif kind in ("object", "objects"):
+        names = [rng.choice((rng.choice(NOUNS), *PREPOSITIONS)) for _ in range(rng.randint(2, 3))]
+        inner = {n: {"type": rng.choice(("string", "string", "integer"))} for n in names}
+        schema = {"type": "object", "properties": inner, "required": [*inner][: rng.randint(1, len(inner))]}
+        if kind == "objects":
+            schema = {"type": "array", "items": schema}
     required = rng.random() < 0.75
     slot = Slot(name, schema, kind, required, preposition)
     if not required and kind in ("integer", "enum", "boolean", "number") and rng.random() < 0.6:
@@ -223,13 +256,13 @@ def invent_slot(level: int, taken: set[str], prepositions: set[str], rng: Random
 
 def invent_tool(level: int, rng: Random, like: Invented | None = None) -> Invented:
     """A tool nobody has seen. `like`: share a word of its name with that one, so that the two are easily mistaken."""
-    verb, noun, other = rng.choice(VERBS), noun_of(level, rng), rng.choice(NOUNS)
+    verb, noun, other = rng.choice(VERBS), noun_of(rng), rng.choice(NOUNS)
     if like is not None:
         words = like.tool.name.split("_")
         verb, noun = (words[0], noun) if rng.random() < 0.5 else (verb, words[-1])
     thing = f"{rng.choice(ADJECTIVES + NOUNS)} {noun}" if rng.random() < 0.35 else noun
     name = f"{verb}_{thing}".replace(" ", "_")
-    second = rng.choice(VERBS)
+    second, kind = rng.choice((rng.choice(VERBS), same(verb, rng))), same(noun, rng)
     description = rng.choice(
         (
             f"{verb} the {thing}",
@@ -237,12 +270,14 @@ def invent_tool(level: int, rng: Random, like: Invented | None = None) -> Invent
             f"{second} the {other} {noun}",
             f"{verb} and {second} a {noun}",
             f"{thing} to {second}",
+            f"{second} a {kind}",
+            f"{second} the {kind} of a {other}",
         )
     )
     taken: set[str] = set()
     prepositions: set[str] = set()
     count = rng.randint(1, LEVELS[level]["parameters"])
-    slots = tuple(invent_slot(level, taken, prepositions, rng) for _ in range(count))
+    slots = tuple(invent_slot(taken, prepositions, rng) for _ in range(count))
     intents = [
         f"{verb} the {thing}",
         f"{verb} a {thing}",
@@ -251,9 +286,11 @@ def invent_tool(level: int, rng: Random, like: Invented | None = None) -> Invent
         f"{verb} our {noun}",
         description,
     ]
+    if level >= 1:
+        intents += [f"{same(verb, rng)} {article} {same(noun, rng)}" for article in ("the", "a", "my", "this")]
     if level >= 2:
-        intents += [f"{second} the {noun}"] if second in description else []
-        intents += [f"deal with the {thing}", f"get a {thing}", f"work on {thing}s"]
+        intents += [f"{second} the {noun}", f"{second} the {kind}"] if second in description else []
+        intents += [f"deal with the {thing}", f"have a {thing}", f"work on {thing}s", f"{verb} something"]
     parameters = {
         "type": "object",
         "properties": {s.name: s.schema for s in slots},
@@ -269,14 +306,31 @@ def draw_call(invented: Invented, rng: Random) -> Call:
 
 
 def phrases(invented: Invented, call: Call, rng: Random) -> str:
-    said = [phrase(s, call.arguments[s.name], rng) for s in invented.slots if s.name in call.arguments]
+    kinds = [s.kind for s in invented.slots]
+    said = [
+        phrase(s, call.arguments[s.name], kinds.count(s.kind) == 1, rng)
+        for s in invented.slots
+        if s.name in call.arguments
+    ]
     rng.shuffle(said)
-    return rng.choice((" ", " ", ", ")).join(said)
+    return rng.choice((" ", " ", " ", ", ", " and ")).join(said)
 
 
-def request(invented: Invented, call: Call, rng: Random, pattern: str | None = None) -> str:
-    pattern = pattern or rng.choice(REQUESTS)
-    return pattern.format(i=rng.choice(invented.intents), s=phrases(invented, call, rng)).strip()
+def request(invented: Invented, call: Call, rng: Random) -> str:
+    """The whole request, in a frame."""
+    said = rng.choice(FRAMES).format(i=rng.choice(invented.intents), s=phrases(invented, call, rng))
+    return framed(said, rng)
+
+
+def plainly(invented: Invented, call: Call, rng: Random) -> str:
+    """The request without a frame, to be joined with others."""
+    return f"{rng.choice(invented.intents)} {phrases(invented, call, rng)}".strip()
+
+
+def framed(said: str, rng: Random) -> str:
+    lead = rng.choice(LEADS)
+    text = f"{lead} {said.strip()}{rng.choice(ENDS)}".strip()
+    return text[:1].upper() + text[1:] if rng.random() < 0.7 else text
 
 
 def corrupt(call: Call, invented: Invented, candidates: list[Invented], rng: Random) -> Call:
@@ -313,12 +367,8 @@ def dialogue(level: int, rng: Random) -> Dialogue:
             invented.append(tool)
     forms = LEVELS[level]["forms"]
     talk = Dialogue([i.tool for i in invented])
-    for _ in range(rng.choice((1, 2, 2, 3, 3, 4))):
+    for _ in range(rng.choice((1, 2, 3, 3, 4, 5))):
         exchange(rng.choices(list(forms), list(forms.values()))[0], talk, invented, rng)
-    if level == 3:
-        for message in talk.messages:
-            if message["role"] == "user" and rng.random() < 0.6:
-                message["content"] = message["content"][:1].upper() + message["content"][1:]
     return talk
 
 
@@ -339,17 +389,22 @@ def exchange(form: str, talk: Dialogue, invented: list[Invented], rng: Random) -
         talk.say("assistant", rng.choice(REFUSALS))
         return
     if form == "parallel":
-        other = rng.choice(invented)
-        second = draw_call(other, rng)
-        parts = [request(target, call, rng, "{i} {s}"), request(other, second, rng, "{i} {s}")]
-        if other is target and rng.random() < 0.5:
-            parts[1] = phrases(other, second, rng)
-        calls = [call, second]
-        if rng.random() < 0.25:
-            calls.append(draw_call(target, rng))
-            parts[1] = rng.choice(JOINS).format(a=parts[1], b=request(target, calls[2], rng, "{i} {s}"))
-        talk.say("user", rng.choice(JOINS).format(a=parts[0], b=parts[1]))
+        calls, said = [call], plainly(target, call, rng)
+        for _ in range(rng.choice((1, 1, 2))):
+            if rng.random() < 0.4 and call.arguments:  # the same again, but for some arguments
+                slots = [s for s in target.slots if s.name in call.arguments]
+                changed = {s.name: draw_value(s, rng) for s in rng.sample(slots, rng.randint(1, len(slots)))}
+                calls.append(Call(call.name, call.arguments | changed))
+                said = rng.choice(FURTHER).format(a=said, b=phrases(target, Call(call.name, changed), rng))
+            else:
+                other = rng.choice(invented)
+                calls.append(draw_call(other, rng))
+                said = rng.choice(JOINS).format(a=said, b=plainly(other, calls[-1], rng))
+        talk.say("user", framed(said, rng))
         talk.say("assistant", calls_text(*calls))
+        return
+    if form == "chain":
+        chain(talk, target, call, invented, rng)
         return
     talk.say("user", request(target, call, rng))
     if form == "doubt" and rng.random() < 0.5:
@@ -363,34 +418,47 @@ def exchange(form: str, talk: Dialogue, invented: list[Invented], rng: Random) -
         talk.say("user", SELF_EVALUATION_QUESTION)
         talk.say("assistant", "yes")
     elif form == "again" and call.arguments:
-        slot = rng.choice([s for s in target.slots if s.name in call.arguments])
-        changed = call.arguments | {slot.name: draw_value(slot, rng)}
-        talk.say("user", rng.choice(AGAIN).format(s=phrase(slot, changed[slot.name], rng)))
-        talk.say("assistant", calls_text(Call(call.name, changed)))
-    elif form in ("tell", "chain"):
-        fields = [
-            Slot(n, {"type": "string"}, rng.choice(("string", "integer", "id")), True, "")
-            for n in rng.sample(NOUNS, rng.randint(1, 2))
-        ]
-        result = {s.name: draw_value(s, rng) for s in fields}
-        talk.say("tool", json.dumps(result, ensure_ascii=False))
-        if form == "tell":
-            talk.say("assistant", "; ".join(f"{name}: {value}" for name, value in result.items()))
-        else:
-            follow_up(talk, fields[0], result[fields[0].name], invented, rng)
+        if rng.random() < 0.5:
+            tell(talk, rng)
+        slots = [s for s in target.slots if s.name in call.arguments]
+        fresh = {s.name: draw_value(s, rng) for s in rng.sample(slots, rng.randint(1, (len(slots) + 1) // 2))}
+        talk.say("user", rng.choice(AGAIN).format(s=phrases(target, Call(call.name, fresh), rng)))
+        talk.say("assistant", calls_text(Call(call.name, call.arguments | fresh)))
+    elif form == "tell":
+        tell(talk, rng)
 
 
-def follow_up(talk: Dialogue, source: Slot, value: Any, invented: list[Invented], rng: Random) -> None:
-    """A second request whose one argument is the earlier result."""
-    target = rng.choice(invented)
-    call = draw_call(target, rng)
-    fitting = [s for s in target.slots if s.name in call.arguments and s.kind == source.kind]
+def draw_result(rng: Random) -> dict[str, Any]:
+    names = [rng.choice((noun_of(rng), f"{noun_of(rng)}_{noun_of(rng)}")) for _ in range(rng.randint(1, 3))]
+    kinds = [Slot(n, {"type": "string"}, rng.choice(("string", "integer", "number", "id")), True, "") for n in names]
+    return {s.name: draw_value(s, rng) for s in kinds}
+
+
+def tell(talk: Dialogue, rng: Random) -> None:
+    """A result, and the answer that says it."""
+    result = draw_result(rng)
+    talk.say("tool", json.dumps(result, ensure_ascii=False))
+    pattern = rng.choice(("{n}: {v}", "your {n}: {v}", "the {n}: {v}"))
+    talk.say("assistant", "; ".join(pattern.format(n=n.replace("_", " "), v=v) for n, v in result.items()))
+
+
+def chain(talk: Dialogue, target: Invented, call: Call, invented: list[Invented], rng: Random) -> None:
+    """A request for two calls, the second with an argument from the first one's result."""
+    other = rng.choice(invented)
+    second = draw_call(other, rng)
+    fitting = [s for s in other.slots if s.name in second.arguments and s.kind in ("string", "integer", "id", "file")]
     if not fitting:
-        talk.say("assistant", f"{source.name}: {value}")
+        talk.say("user", request(target, call, rng))
+        talk.say("assistant", calls_text(call))
+        tell(talk, rng)
         return
     slot = rng.choice(fitting)
-    rest = Call(call.name, {n: v for n, v in call.arguments.items() if n != slot.name})
-    call.arguments[slot.name] = value
-    talk.say("assistant", f"{source.name}: {value}")
-    talk.say("user", f"{request(target, rest, rng)}, {slot.name.replace('_', ' ')} is that {source.name}")
+    rest = Call(second.name, {n: v for n, v in second.arguments.items() if n != slot.name})
+    that = rng.choice(THAT).format(n=slot.name.replace("_", " "))
+    said = rng.choice(JOINS).format(a=plainly(target, call, rng), b=f"{plainly(other, rest, rng)} {that}")
+    result = [*draw_result(rng).items(), (slot.name, second.arguments[slot.name])]
+    rng.shuffle(result)
+    talk.say("user", framed(said, rng))
     talk.say("assistant", calls_text(call))
+    talk.say("tool", json.dumps(dict(result), ensure_ascii=False))
+    talk.say("assistant", calls_text(second))

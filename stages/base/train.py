@@ -2,13 +2,14 @@
 
 A 4-layer Qwen3 of width 128. AdamW on embeddings and norms, Muon on matrices, levels of stages.base.corpus from easy
 to hard. Loss on assistant turns only, and the language-model head runs on those positions only: most of a sample is
-prompt.
+prompt. The layers multiply in bf16, where a CPU has it 1.6 times as fast as float32 throughout (docs/LOG.md); weights,
+attention and optimisers stay in float32.
 """
 
 import json
-import logging
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -18,16 +19,15 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from stages.base.corpus import LEVELS, dialogue
 from stages.base.muon import Muon
-
-log = logging.getLogger("itool")
+from stages.door import log
 
 OUT = Path("data/base")
-SEED = 1
+SEED = 2
 VOCABULARY = 2048
 TOKENS_A_BATCH = 4096
-TOKENS = 18_500_000
+TOKENS = 46_000_000
 # Share of the training at which each level begins; 15% of the samples of a level come from the levels before.
-LEVEL_STARTS = (0.0, 0.2, 0.35, 0.55)
+LEVEL_STARTS = (0.0, 0.06, 0.13, 0.24)
 MUON_RATE, ADAMW_RATE = 5e-3, 5e-3
 RISE, FALL = 0.01, 0.4  # shares of the training in which the learning rate rises and falls
 ROLES = ("<|tools|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|system|>")
@@ -136,13 +136,20 @@ def loss_of(model: Qwen3ForCausalLM, ids: torch.Tensor, targets: torch.Tensor) -
     return torch.nn.functional.cross_entropy(model.lm_head(hidden[learnt]), targets[:, 1:][learnt])
 
 
+def in_bf16(layer: torch.nn.Linear, x: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.linear(x.bfloat16(), layer.weight.bfloat16()).float()
+
+
 def train(total: int = TOKENS, out: Path = OUT) -> None:
     """Trains on `total` tokens (prompt and padding included) and writes model, tokenizer and the recipe's
     numbers to `out`.
     """
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # the loader works on another core
     tokenizer = train_tokenizer()
     model = new_model(tokenizer)
+    for layer in model.model.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.forward = partial(in_bf16, layer)  # type: ignore[method-assign]
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     rest = [p for p in model.parameters() if all(p is not m for m in matrices)]
     muon = Muon(matrices, lr=MUON_RATE)

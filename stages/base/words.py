@@ -86,6 +86,159 @@ ROLES = {
     "of": "amount size quantity".split(),
 }
 
+# Words that may stand for each other: a request says one, a description the other.
+SYNONYMS = tuple(
+    tuple(word.strip() for word in line.split(","))
+    for line in """
+    create, make, set up, establish, build
+    add, attach, append, put in, include
+    remove, delete, take away, get rid of, drop, erase
+    find, search for, look for, locate, hunt for
+    get, fetch, obtain, retrieve, pull up
+    look up, check, consult, see
+    show, display, present, let me see
+    list, enumerate, go through, give me all of
+    cancel, call off, abandon, scrap
+    change, modify, edit, alter, adjust
+    update, bring up to date, revise, refresh
+    move, shift, relocate, put elsewhere
+    postpone, put off, delay, defer
+    send, dispatch, deliver, pass on
+    share, hand around, grant access to
+    start, begin, launch, kick off, set off
+    stop, end, halt, shut off, break off
+    open, unlock, unseal
+    close, shut, lock
+    buy, purchase, acquire, get hold of
+    order, have delivered, ask for
+    sell, offer for sale, put on the market
+    book, reserve, secure, hold
+    pay, settle, pay off, cover
+    rent, hire, lease, borrow
+    return, give back, bring back, send back
+    join, enter, sign up for, become part of
+    leave, quit, step out of
+    invite, ask along, bring in
+    remind, notify, alert, tip off
+    tell, inform, let know, report
+    explain, describe, clarify, define
+    write, compose, draft, put together
+    read, go over, study
+    record, log, note down, keep track of
+    save, store, keep, preserve
+    copy, duplicate, clone, replicate
+    rename, give another name to, call differently
+    sort, arrange, organize, put in order
+    compare, contrast, weigh up
+    count, tally, number
+    calculate, compute, work out, figure out
+    estimate, guess, gauge, predict
+    measure, determine, size up
+    convert, turn, transform
+    translate, put into another language, render
+    play, put on, let run
+    pause, hold up, interrupt, suspend
+    raise, increase, lift, turn up
+    lower, decrease, reduce, turn down
+    set, fix, put
+    turn on, switch on, activate, enable
+    turn off, switch off, deactivate, disable
+    choose, pick, select, decide on
+    confirm, approve, accept, agree to
+    reject, decline, refuse, turn down
+    assign, allocate, give, hand over
+    submit, hand in, turn in, file
+    rate, score, grade, mark
+    review, judge, comment on, assess
+    follow, track, trace, monitor
+    plan, schedule, arrange, line up
+    repair, mend, fix, put right
+    clean, wash, tidy up
+    check in, register, enroll, sign in
+    subscribe to, sign up for, take out
+    print, put on paper
+    upload, put online, publish, post
+    download, save locally, fetch
+    block, bar, lock out, freeze
+    allow, permit, authorize
+    link, connect, tie together, join up
+    split, divide, break up
+    merge, combine, unite, put together
+    test, try out, probe
+    answer, reply to, respond to, get back to
+    ask, inquire, question
+    suggest, recommend, propose
+    request, ask for, apply for, demand
+    claim, demand, insist on
+    charge, bill, debit
+    credit, refund, reimburse, pay back
+    transfer, wire, move, send over
+    carry, transport, ship, haul
+    visit, drop in on, go to
+    event, appointment, meeting, date
+    message, note, letter, mail
+    picture, photo, image, shot
+    film, movie, motion picture
+    song, track, piece of music, tune
+    task, to-do, job, assignment
+    trip, journey, tour, excursion
+    flight, plane, air trip
+    hotel, inn, place to stay, lodging
+    room, chamber, suite
+    restaurant, diner, place to eat
+    meal, dish, food
+    shop, store, market
+    product, item, article, goods
+    order, purchase
+    price, cost, fee, charge
+    bill, invoice, statement
+    money, cash, funds, sum
+    bank, credit union
+    account, profile, membership
+    car, vehicle, automobile
+    road, street, route, way
+    house, home, building, place
+    lamp, light, lighting
+    heating, heater, thermostat, warmth
+    device, gadget, appliance, machine
+    person, somebody, individual
+    worker, employee, member of staff, colleague
+    customer, client, buyer
+    guest, visitor, attendee
+    student, pupil, learner
+    teacher, instructor, tutor
+    course, class, lesson, training
+    exam, test, quiz
+    exercise, workout, drill
+    doctor, physician
+    issue, problem, defect, fault
+    error, mistake, bug
+    document, file, paper
+    folder, directory, drawer
+    list, index, register
+    plan, schedule, agenda, timetable
+    reminder, alert, warning, alarm
+    forecast, outlook, prediction
+    place, location, spot, site
+    package, parcel, delivery
+    ticket, pass, admission
+    seat, place
+    holiday, vacation, leave, time off
+    salary, wage, pay
+    review, opinion, verdict
+    comment, remark, note
+    rating, score, grade, mark
+    discount, rebate, price cut
+    key, code
+    team, group, crew
+    project, undertaking, venture
+    report, summary, overview
+    level, degree, stage
+    duration, length, time
+    amount, quantity, number, sum
+    """.strip().splitlines()
+)
+
 # Phrase patterns for a value whose parameter is named: {n} its name, {v} the value.
 NAMED = (
     "with {n} {v}",
@@ -93,6 +246,7 @@ NAMED = (
     "{n} set to {v}",
     "whose {n} is {v}",
     "{v} as the {n}",
+    "with {v} as its {n}",
     "the {n} being {v}",
     "the {n} is {v}",
     "using {v} for the {n}",
@@ -101,29 +255,89 @@ NAMED = (
     "{v} for {n}",
     "a {n} of {v}",
     "of {n} {v}",
+    "in the {v} {n}",
+    "at {n} {v}",
+    "on the {n} {v}",
+    "for the {n} {v}",
+    "having {n} {v}",
+    "that has the {n} {v}",
+    "into {n} {v}",
+    "from {n} {v}",
 )
 
-# Whole-request patterns: {i} the intent, {s} the phrases for the values.
-REQUESTS = (
+# For a value that only its type or the other values tell the parameter of.
+LOOSE = tuple(
+    " ".join(phrase.split())
+    for phrase in """
+    above, after, against, along, among, around, as, at, before, behind, below, beside, between, beyond, by, despite,
+    down, during, for, from, in, into, like, near, of, off, on, onto, out of, over, past, since, than, through, till,
+    to, toward, under, until, up to, via, with, within, starting, ending, running, taking, limited to, reaching,
+    going to, coming from, headed for, meant for, directed to, delivered to, kept at, kept as, handed to, worth, marked,
+    known as, put at, filed under, measuring, priced at, assigned to, registered as, listed as, showing, reading,
+    no more than, no less than, at least, at most, exactly, about, not before, not after, only, all of, just, each of,
+    in the, of the, for the, at the, from the, to the, with the, on the, under the, belonging to, owned by, made by,
+    requested by, which is, that is, being, set at, taken from, intended for, as of, no later than, bound by, tied to
+    """.split(",")
+)
+UNITS = """
+minutes hours days weeks months seconds kilometers km miles meters euros dollars percent points people persons pieces
+degrees pages times items liters kilos grams steps units years copies rounds
+""".split()
+
+# Before and after the request itself ({i} the intent, {s} the phrases for the values).
+LEADS = (
+    "", "", "", "hey,", "okay,", "so", "listen:", "next:", "good morning,", "hi there,", "well,", "quick one:", "look,",
+    "right,", "as agreed,", "if you can,", "when you have a minute,", "for my boss:", "for the records:", "once again:",
+    "before I forget,", "one more thing:",
+)  # fmt: skip
+FRAMES = (
     "{i} {s}",
-    "{i} {s} now",
+    "{i} {s}",
+    "{i} {s}",
+    "{i}, {s}",
+    "{s}, {i}",
+    "{i}: {s}",
     "go ahead and {i} {s}",
     "let us {i} {s}",
     "it is time to {i} {s}",
     "my plan is to {i} {s}",
     "be so kind and {i} {s}",
     "we must {i} {s}",
-    "{s}, {i}",
-    "next: {i} {s}",
-    "{i}, {s}.",
-    "the job is to {i} {s}.",
+    "the job is to {i} {s}",
     "somebody has to {i} {s}",
-    "you should {i} {s}.",
+    "you should {i} {s}",
     "help me with this: {i} {s}",
-    "my boss wants to {i} {s}.",
-    "hello, {i} {s}",
-    "when you have a minute, {i} {s}",
+    "my boss wants to {i} {s}",
+    "I'd love to {i} {s}",
+    "I'd rather {i} {s}",
+    "I am supposed to {i} {s}",
+    "I am trying to {i} {s}",
+    "I promised to {i} {s}",
+    "my sister asked me to {i} {s}",
+    "we are going to {i} {s}",
+    "we'd better {i} {s}",
+    "they told us to {i} {s}",
+    "will you {i} {s}",
+    "may I ask you to {i} {s}",
+    "how do I {i} {s}",
+    "is there a way to {i} {s}",
+    "why not {i} {s}",
+    "try to {i} {s}",
+    "do me a favour and {i} {s}",
+    "remember to {i} {s}",
+    "make sure to {i} {s}",
+    "what I need is to {i} {s}",
+    "it would be great to {i} {s}",
+    "you may {i} {s}",
+    "do {i} {s}",
+    "I must {i} {s}",
+    "all I ask is that you {i} {s}",
+    "it is up to you to {i} {s}",
 )
+ENDS = (
+    "", "", "", "", "", ".", ".", "?", "!", " now", " right away", ", thanks", ", thank you", ", will you?",
+    ", if you can.", " as soon as you can", " for me", ", okay?",
+)  # fmt: skip
 
 JOINS = (
     "{a} and {b}",
@@ -134,8 +348,38 @@ JOINS = (
     "{a} plus {b}",
     "{a} and also {b}",
     "{a}. After that {b}",
+    "{a}, {b}",
+    "{a} as well as {b}",
+    "{a}, afterwards {b}",
+    "{a}. Oh, and {b}",
 )
-AGAIN = ("now {s}", "again, {s}", "repeat with {s}", "change: {s}", "this time {s}", "once more {s}")
+# A further call of the same tool that says only what differs.
+FURTHER = (
+    "{a}; a second one {b}",
+    "{a}, another {b}",
+    "{a} as well as {b}",
+    "{a} and one {b}",
+    "{a}, and identically {b}",
+    "{a}, both that and {b}",
+    "{a}; all of it {b} too",
+    "{a}, and the like {b}",
+)
+AGAIN = (
+    "now {s}",
+    "again, {s}",
+    "repeat with {s}",
+    "change: {s}",
+    "this time {s}",
+    "once more {s}",
+    "how about {s}?",
+    "I meant {s}",
+    "the very same thing {s}",
+    "sorry, {s}",
+    "one further time, {s}",
+    "and if it were {s}?",
+    "all as it was, {s}",
+)
+THAT = ("with that {n}", "using the {n} you got", "for it", "with the {n} from there", "on the one found", "with this")
 QUESTIONS = ("Which {n}?", "Please give the {n}?", "May I know the {n}?")
 REFUSALS = (
     "No tool here is able to do it.",

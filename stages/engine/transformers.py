@@ -10,6 +10,7 @@ length and then by request, batches depend only on the call's own requests, and 
 (seed, sample, position) alone.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from transformers import (
 from transformers.cache_utils import Cache, DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+from transformers.utils import logging
 
 from stages import params
 from stages.engine.base import Completion, Request, Sampling
@@ -278,6 +280,8 @@ def load_model(model_dir: str | Path, dtype: torch.dtype) -> PreTrainedModel:
     """A causal language model from a folder; a PEFT adapter is merged into its base. Raises UserError naming the
     folder.
     """
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
     try:
         if (Path(model_dir) / "adapter_config.json").is_file():
             from peft import AutoPeftModelForCausalLM  # two seconds to import, and most folders hold whole models

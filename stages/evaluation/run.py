@@ -10,8 +10,7 @@ from stages.artifacts import PREDICTIONS, read_tasks, write_json, write_table
 from stages.door import log
 from stages.engine import open_engine
 from stages.engine.base import Completion, Engine
-from stages.errors import UserError
-from stages.params import Params, load
+from stages.params import load
 from stages.statistics import auc
 from stages.toolcall.prompt import Prompter, load_tokenizer
 
@@ -21,7 +20,7 @@ TASK_FILES = ("data/synthesis/validation.parquet", "data/synthesis/test.parquet"
 def run(model: str) -> None:
     """Evaluate `base`, `it0` or an iteration: data/predictions/<model>.parquet and metrics/<model>.json."""
     params = load()
-    folder = model_folder(model, params)
+    folder = params.model_folder(model)
     tasks = [task for file in TASK_FILES for task in read_tasks(file)]
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
     engine = open_engine(folder, params.engine)
@@ -62,13 +61,3 @@ def self_evaluation(
     # C = p(yes) / (p(yes) + p(no)) rises with the difference of the log-probabilities, and AUC sees ranks only.
     leaning = [yes - no for (yes,), (no,) in zip(scores[::2], scores[1::2], strict=True)]
     return {"auc": auc(leaning, [ok for *_, ok in finished]), "n": len(finished)}
-
-
-def model_folder(model: str, params: Params) -> str:
-    """Where a model lies. Raises UserError when params.yaml knows no such model."""
-    if model == "base":
-        return params.model.path
-    known = ("it0", *params.iterations)
-    if model not in known:
-        raise UserError(f"params.yaml: iterations: no {model!r}; expected base, {', '.join(known)}")
-    return f"data/models/{model}"

@@ -17,7 +17,6 @@ from stages.engine import open_engine
 from stages.errors import UserError
 from stages.exploration.search import explore, node_rows
 from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.training.folders import start_of
 
 CODE = ("exploration", "engine", "toolcall")  # rooms whose code decides the trees
 
@@ -29,7 +28,7 @@ def run(iteration: str) -> None:
     result.
     """
     settings = params.load()
-    model_dir = Path(start_of(iteration, settings))
+    model_dir = Path(settings.start_of(iteration))
     selection = Path("data/selection") / f"{iteration}.parquet"
     tasks = [row_task(row) for row in read_table(selection, SELECTED).filter("kept").iter_rows(named=True)]
     if not tasks:

@@ -1,6 +1,7 @@
 """The report: what each iteration changed, where, and why. The models are those named in params.yaml, never a glob."""
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from stages.answering import metrics
-from stages.artifacts import write_json
+from stages.artifacts import write_json, write_text
 from stages.door import log
 from stages.errors import UserError
 from stages.params import load
@@ -20,19 +21,20 @@ from stages.toolcall.prompt import Prompter, load_tokenizer
 
 FOLDER, DECAY = Path("report"), Path("metrics/decay.json")
 GROUPS_TESTED = ("all", "complex")
+CURVES = ("loss", "margin", "accuracy", "chosen_logprob", "rejected_logprob")
 
 
 def run() -> None:
     """Compare base, it0 and the iterations: metrics/latest.json, and in report/ report.md and the data of the plots."""
     params = load()
-    settings = params.report
+    settings, resamples, seed = params.report, params.evaluation.bootstrap, params.evaluation.seed
     models = ["base", "it0", *params.iterations]
     latest = models[-1]
     decay = read_decay()
     predictions = read_predictions(models)
     tests = {model: table.filter(pl.col("split") != "validation") for model, table in predictions.items()}
     validation = predictions[latest].filter(pl.col("split") == "validation")
-    figures = {model: metrics(table, settings.bootstrap, settings.seed) for model, table in tests.items()}
+    figures = {model: metrics(table, resamples, seed) for model, table in tests.items()}
 
     previous = {model: item.previous for model, item in params.iterations.items()}
     versus = [("it0", "base"), *((model, "it0") for model in params.iterations)]
@@ -41,16 +43,14 @@ def run() -> None:
         if reference not in models:
             raise UserError(f"params.yaml: iterations.{model}.previous: found {reference!r}, expected one of {models}")
     comparisons = [
-        compare(tests, model, reference, name, settings.bootstrap, settings.seed)
-        for model, reference in versus
-        for name in GROUPS_TESTED
+        compare(tests, model, reference, name, resamples, seed) for model, reference in versus for name in GROUPS_TESTED
     ]
-    progress = compare(tests, latest, "it0", "complex", settings.bootstrap, settings.seed)
+    progress = compare(tests, latest, "it0", "complex", resamples, seed)
     summary = {
         "model": latest,
         "delta_complex": {"value": progress.delta.value, "low": progress.delta.low, "high": progress.delta.high},
         "p_value": progress.p_value,
-        "validation": metrics(validation, settings.bootstrap, settings.seed),
+        "validation": metrics(validation, resamples, seed),
         "test": figures[latest],
     }
 
@@ -58,12 +58,12 @@ def run() -> None:
     pairs = {iteration: sample(iteration, settings.pairs, settings.seed, prompter) for iteration in params.iterations}
     profile = [row for iteration in params.iterations for row in deficiency_profile(iteration)]
 
-    FOLDER.mkdir(exist_ok=True)
     write_csv("accuracy.csv", ("model", "group", "value", "low", "high", "n"), accuracy_rows(figures))
     write_csv("errors.csv", ("model", "error", "answers"), error_rows(figures))
     write_csv("decay.csv", ("samples", "tasks", "value", "low", "high"), decay_rows(decay))
     write_csv("deficiency.csv", ("iteration", "error", "scenario", "pairs"), profile)
-    (FOLDER / "report.md").write_text(render(figures, comparisons, decay, profile, pairs), encoding="utf-8")
+    write_csv("preference.csv", ("iteration", "step", *CURVES), curve_rows(list(params.iterations)))
+    write_text(render(figures, comparisons, decay, profile, pairs), FOLDER / "report.md")
     write_json(summary, "metrics/latest.json")
     if progress.delta.value is not None:
         log.info(
@@ -114,10 +114,27 @@ def decay_rows(decay: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def curve_rows(iterations: Sequence[str]) -> list[dict[str, Any]]:
+    """One row an iteration and logged step of its preference training; none where it had no pairs to train on."""
+    rows = []
+    for iteration in iterations:
+        steps: dict[int, dict[str, Any]] = {}
+        for name in CURVES:
+            file = Path(f"data/curves/{iteration}/plots/metrics/{name}.tsv")
+            if not file.exists():
+                continue
+            with file.open(newline="") as lines:
+                for point in csv.DictReader(lines, delimiter="\t"):
+                    steps.setdefault(int(point["step"]), {})[name] = float(point[name])
+        rows += [{"iteration": iteration, "step": step, **values} for step, values in sorted(steps.items())]
+    return rows
+
+
 def write_csv(name: str, columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     """A table for `dvc plots`, floats to six digits."""
-    with (FOLDER / name).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: round(item, 6) if isinstance(item, float) else item for key, item in row.items()})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: round(item, 6) if isinstance(item, float) else item for key, item in row.items()})
+    write_text(text.getvalue(), FOLDER / name)

@@ -12,7 +12,6 @@ from stages.errors import UserError
 from stages.params import load
 from stages.selection.draw import candidates, deficiency, hardest, weighted_draw, weights
 from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.training.folders import start_of
 
 POOL = "data/synthesis/explore.parquet"
 
@@ -24,7 +23,7 @@ def run(iteration: str) -> None:
     """
     params = load()
     settings = params.selection
-    start = start_of(iteration, params)
+    start = params.start_of(iteration)
     pool = read_tasks(POOL)
     if not pool:
         raise UserError(f"{POOL}: found no tasks; raise synthesis.explore")

@@ -1,6 +1,5 @@
 """Synthesis: tools, phrases and simulation in; verified, deduplicated tasks for every split out."""
 
-import logging
 import math
 import random
 import shutil
@@ -9,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from stages.artifacts import REJECTED, TASKS, task_row, write_json, write_table
+from stages.door import log
 from stages.errors import UserError
 from stages.params import Synthesis, load
 from stages.synthesis.conversations import read_conversations
@@ -20,8 +20,6 @@ from stages.synthesis.verbalise import Sample, verbalise
 from stages.synthesis.verify import Rejection, format_error, verify
 from stages.synthesis.world import SimulationError
 from stages.toolcall.types import Task
-
-log = logging.getLogger("itool")
 
 FOLDER = Path("data/synthesis")
 METRICS = Path("metrics/synthesis.json")
