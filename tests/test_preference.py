@@ -1,6 +1,8 @@
 """Preference training of fragments: the loss by hand, its effect, and the same bytes twice."""
 
+import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +12,7 @@ import yaml
 from tiny_model import END, ENGINE, digests, logprobs, model_params, save_model, weights
 
 from stages import params
-from stages.artifacts import PAIRS, write_table
+from stages.artifacts import PAIRS, PREDICTIONS, write_table
 from stages.errors import UserError
 from stages.preference.dpo import SIMPO_MARGIN, check_pair, optimise
 from stages.preference.run import run
@@ -47,7 +49,9 @@ def curve(folder, name):
 
 
 def train(pairs, base, folder, model=None, **changes):
-    optimise(pairs, base, model or model_params(base), folder / "model", settings(**changes), ENGINE, folder / "curves")
+    """The model after the last epoch."""
+    model = model or model_params(base)
+    return optimise(pairs, base, model, folder / "model", settings(**changes), ENGINE, folder / "curves")[-1]
 
 
 def by_hand(loss, chosen, rejected, reference_chosen, reference_rejected, beta):
@@ -66,11 +70,11 @@ def by_hand(loss, chosen, rejected, reference_chosen, reference_rejected, beta):
 def test_loss_by_hand(base, tmp_path, loss, sft):
     """The loss at the second update, when the model has left its reference. No end token is added to a fragment."""
     changes = {"loss": loss, "sft": sft, "learning_rate": 0.003, "batch": 1}
-    train([PAIR], base, tmp_path / "one", epochs=1, **changes)
+    one = train([PAIR], base, tmp_path / "one", epochs=1, **changes)
     train([PAIR], base, tmp_path / "two", epochs=2, **changes)
     sides = [PAIR["chosen_ids"], PAIR["rejected_ids"]]
     reference = [logprobs(base, PAIR["prompt_ids"], ids) for ids in sides]
-    moved = [logprobs(tmp_path / "one/model", PAIR["prompt_ids"], ids) for ids in sides]
+    moved = [logprobs(one, PAIR["prompt_ids"], ids) for ids in sides]
     expected = [by_hand(loss, *at, *reference, 0.2) - sft * at[0].mean() for at in (reference, moved)]
     assert curve(tmp_path / "two", "loss") == pytest.approx([float(value) for value in expected], abs=1e-3)
     assert curve(tmp_path / "two", "chosen_logprob") == pytest.approx(
@@ -80,25 +84,25 @@ def test_loss_by_hand(base, tmp_path, loss, sft):
 
 
 def test_chosen_rises_and_rejected_falls(base, tmp_path):
-    train([PAIR, OTHER], base, tmp_path, learning_rate=0.003, epochs=8, sft=0.2)
+    trained = train([PAIR, OTHER], base, tmp_path, learning_rate=0.003, epochs=8, sft=0.2)
     for pair in (PAIR, OTHER):
         gain = {
             side: (
-                logprobs(tmp_path / "model", pair["prompt_ids"], pair[side]).sum()
+                logprobs(trained, pair["prompt_ids"], pair[side]).sum()
                 - logprobs(base, pair["prompt_ids"], pair[side]).sum()
             )
             for side in ("chosen_ids", "rejected_ids")
         }
         assert gain["chosen_ids"] > max(0, gain["rejected_ids"] + 0.5)
     assert curve(tmp_path, "accuracy")[-1] == 1.0
-    before, after = weights(base), weights(tmp_path / "model")
+    before, after = weights(base), weights(trained)
     assert [name for name in before if torch.equal(before[name], after[name])] == []
 
 
 def test_same_bytes_twice_with_and_without_adapter(base, tmp_path):
     for model in (model_params(base), model_params(base, LORA)):
-        for run in ("a", "b"):
-            train([PAIR, OTHER], base, tmp_path / run, model, learning_rate=0.003)
+        for name in ("a", "b"):
+            train([PAIR, OTHER], base, tmp_path / name, model, learning_rate=0.003)
         assert digests(tmp_path / "a") == digests(tmp_path / "b")
 
 
@@ -107,26 +111,60 @@ def test_adapter_goes_on_from_the_one_it_starts_with(base, tmp_path):
     model, before = model_params(base, LORA), digests(base)
     tuning = params.Training(seed=1, epochs=4, learning_rate=0.01, batch=1, warmup=0.0)
     finetune([((1, 2, 3, 4), (99, 100, 101))], model, tmp_path / "it0", tuning, ENGINE)
-    train([PAIR], tmp_path / "it0", tmp_path, model, learning_rate=0.003, batch=1)
+    trained = train([PAIR], tmp_path / "it0", tmp_path, model, learning_rate=0.003, batch=1)
     assert curve(tmp_path, "loss") == pytest.approx([math.log(2)], abs=1e-4)
     unadapted = logprobs(base, PAIR["prompt_ids"], PAIR["rejected_ids"]).sum().item()
     assert curve(tmp_path, "rejected_logprob")[0] > unadapted + 0.5
     assert digests(base) == before
-    files = digests(tmp_path / "model")
+    files = digests(trained)
     assert "adapter_model.safetensors" in files
     assert not any(name.startswith("ref") for name in files)
 
 
-def test_without_pairs_the_model_stays_as_it_was(base, tmp_path, monkeypatch):
+@pytest.fixture
+def project(base, tmp_path, monkeypatch):
+    """A folder with what the stage reads for it1: two pairs, and a validation split half of which `base` answers."""
     text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
     text["model"]["path"] = str(base)
     text["engine"]["threads"] = 1
+    text["preference"] |= {"epochs": 3, "batch": 2, "learning_rate": 0.003}
     text["iterations"] = {"it1": {"previous": "base", "ratio": 0.5}}
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(text))
+    columns = dict.fromkeys((*PREDICTIONS, *PAIRS))
+    answers = [columns | {"task_id": f"v{i}", "split": "validation", "right": i < 5} for i in range(10)]
+    answers += [columns | {"task_id": "t", "split": "test_seen", "right": False}]
+    write_table(
+        [{name: row[name] for name in PREDICTIONS} for row in answers], PREDICTIONS, "data/predictions/base.parquet"
+    )
+    rows = [
+        columns | {"task_id": "e"} | {name.removesuffix("_ids"): ids for name, ids in p.items()} for p in (PAIR, OTHER)
+    ]
+    write_table([{name: row[name] for name in PAIRS} for row in rows], PAIRS, "data/pairs/it1.parquet")
+
+
+@pytest.mark.parametrize(("after", "kept"), [((0.4, 0.5, 0.3), 0), ((0.4, 0.7, 0.7), 2)])
+def test_the_best_epoch_on_validation_is_kept_or_none(base, project, monkeypatch, after, kept):
+    scores, seen = iter(after), []
+
+    def score(folder, params):
+        seen.append(weights(folder))
+        return next(scores)
+
+    monkeypatch.setattr("stages.preference.run.validation_accuracy", score)
+    run("it1")
+    now = weights(Path("data/models/it1"))
+    expected = [weights(base), *seen][kept]
+    assert all(torch.equal(now[name], expected[name]) for name in now)
+    assert not any(torch.equal(one[name], other[name]) for one, other in pairwise(seen) for name in one)
+    figures = json.loads(Path("metrics/preference/it1.json").read_text())
+    assert figures == {"pairs": 2, "kept_epoch": kept, "validation": [0.5, *after]}
+
+
+def test_without_pairs_the_model_stays_as_it_was(base, project):
     write_table([], PAIRS, "data/pairs/it1.parquet")
     run("it1")
-    before, after = weights(base), weights(tmp_path / "data/models/it1")
+    before, after = weights(base), weights(Path("data/models/it1"))
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert Path("data/curves/it1").is_dir()
 

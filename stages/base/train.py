@@ -25,9 +25,9 @@ OUT = Path("data/base")
 SEED = 2
 VOCABULARY = 2048
 TOKENS_A_BATCH = 4096
-TOKENS = 46_000_000
+TOKENS = 38_000_000
 # Share of the training at which each level begins; 15% of the samples of a level come from the levels before.
-LEVEL_STARTS = (0.0, 0.06, 0.13, 0.24)
+LEVEL_STARTS = (0.0, 0.06, 0.13, 0.22)
 MUON_RATE, ADAMW_RATE = 5e-3, 5e-3
 RISE, FALL = 0.01, 0.4  # shares of the training in which the learning rate rises and falls
 ROLES = ("<|tools|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|system|>")
@@ -144,7 +144,7 @@ def train(total: int = TOKENS, out: Path = OUT) -> None:
     """Trains on `total` tokens (prompt and padding included) and writes model, tokenizer and the recipe's
     numbers to `out`.
     """
-    torch.set_num_threads(1)  # the loader works on another core
+    torch.set_num_threads(2)
     tokenizer = train_tokenizer()
     model = new_model(tokenizer)
     for layer in model.model.modules():

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from transformers import PreTrainedTokenizerBase, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 from stages import params
 from stages.errors import UserError
-from stages.training.models import load_trainable, save
+from stages.training.models import load_trainable, write
 from stages.training.trainer import Curves, arguments, schedule, score_answers_only, train
 
 SIMPO_MARGIN = 0.5  # gamma / beta: by how much a chosen token's mean log-probability is to exceed a rejected one's
@@ -49,8 +50,9 @@ def optimise(
     settings: params.Preference,
     engine: params.Engine,
     curves: str | Path,
-) -> None:
-    """Trains the model of `start` on pairs that `check_pair` has passed and saves it to `out`.
+) -> list[Path]:
+    """Trains the model of `start` on pairs that `check_pair` has passed; writes it to out/1, out/2, ... after each
+    epoch and returns those folders.
 
     The loss sees the fragments' tokens only. The reference is the model of `start`. `sft` adds the mean negative
     log-likelihood of the chosen tokens with that weight. margin and accuracy in the curves compare log-probabilities
@@ -58,6 +60,10 @@ def optimise(
     """
     lengths = [len(pair["prompt_ids"]) + max(len(pair["chosen_ids"]), len(pair["rejected_ids"])) for pair in pairs]
     order = schedule(lengths, settings.epochs, settings.batch, settings.seed)
+    updates = -(-len(order) // settings.batch)
+    epochs = {
+        round(epoch * updates / settings.epochs): Path(out) / str(epoch) for epoch in range(1, settings.epochs + 1)
+    }
     network, tokenizer = load_trainable(start, model, engine, settings.seed)
     trainer = FragmentTrainer(
         model=network,
@@ -72,10 +78,21 @@ def optimise(
             [reference_free(pair) if settings.loss == "simpo" else pair for pair in pairs]
         ).select(order),
         processing_class=tokenizer,
-        callbacks=[Curves(Path(curves), CURVES)],
+        callbacks=[Curves(Path(curves), CURVES), Checkpoints(epochs, tokenizer)],
     )
     train(trainer)
-    save(network, tokenizer, out, engine)
+    return list(epochs.values())
+
+
+class Checkpoints(TrainerCallback):
+    """Writes the model to a folder after each of the given updates."""
+
+    def __init__(self, folders: dict[int, Path], tokenizer: PreTrainedTokenizerBase) -> None:
+        self.folders, self.tokenizer = folders, tokenizer
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        if state.global_step in self.folders:
+            write(model, self.tokenizer, self.folders[state.global_step])
 
 
 def reference_free(pair: Pair) -> dict[str, Any]:

@@ -15,9 +15,12 @@ def render(
     comparisons: Sequence[Comparison],
     decay: dict[str, Any],
     profile: Sequence[dict[str, Any]],
+    trained: dict[str, dict[str, Any]],
     pairs: dict[str, list[Shown]],
 ) -> str:
-    """The whole report. `figures`: per model those of `stages.answering.metrics` on the test splits."""
+    """The whole report. `figures`: per model those of `stages.answering.metrics` on the test splits; `trained`: per
+    iteration metrics/preference/<iteration>.json.
+    """
     parts = [
         "# Report",
         "Accuracy in percent of the test tasks, with a 95% bootstrap interval. "
@@ -46,7 +49,7 @@ def render(
             "N its visits. The preference loss sees only the fragments.",
         ]
     for iteration, shown in pairs.items():
-        parts.append(f"### {iteration}")
+        parts += [f"### {iteration}", training_line(trained[iteration])]
         parts += [pair_block(pair) for pair in shown] or ["No pair was found."]
     return "\n\n".join(parts) + "\n"
 
@@ -118,6 +121,17 @@ def profile_table(profile: Sequence[dict[str, Any]], iterations: Sequence[str]) 
         if any(kinds.values())
     ]
     return grid(["error kind", *iterations], [*rows, ["**pairs**", *totals.values()]])
+
+
+def training_line(trained: dict[str, Any]) -> str:
+    """What preference training did, and which model the iteration kept."""
+    before, *after = (f"{100 * accuracy:.1f}" for accuracy in trained["validation"])
+    if not after:
+        return "No pairs: the model stays as it was."
+    kept = trained["kept_epoch"]
+    outcome = f"the model after epoch {kept} is kept" if kept else "no epoch is better: the model stays as it was"
+    shares = f"{before}% before, {', '.join(after)}% after each epoch"
+    return f"{trained['pairs']} pairs. Right validation tasks: {shares}; {outcome}."
 
 
 def pair_block(pair: Shown) -> str:

@@ -19,7 +19,7 @@ from stages.report.markdown import render
 from stages.report.pairs import deficiency_profile, sample
 from stages.toolcall.prompt import Prompter, load_tokenizer
 
-FOLDER, DECAY = Path("report"), Path("metrics/decay.json")
+FOLDER = Path("report")
 GROUPS_TESTED = ("all", "complex")
 CURVES = ("loss", "margin", "accuracy", "chosen_logprob", "rejected_logprob")
 
@@ -30,7 +30,7 @@ def run() -> None:
     settings, resamples, seed = params.report, params.evaluation.bootstrap, params.evaluation.seed
     models = ["base", "it0", *params.iterations]
     latest = models[-1]
-    decay = read_decay()
+    decay = read_json("metrics/decay.json")
     predictions = read_predictions(models)
     tests = {model: table.filter(pl.col("split") != "validation") for model, table in predictions.items()}
     validation = predictions[latest].filter(pl.col("split") == "validation")
@@ -55,6 +55,7 @@ def run() -> None:
     }
 
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
+    trained = {iteration: read_json(f"metrics/preference/{iteration}.json") for iteration in params.iterations}
     pairs = {iteration: sample(iteration, settings.pairs, settings.seed, prompter) for iteration in params.iterations}
     profile = [row for iteration in params.iterations for row in deficiency_profile(iteration)]
 
@@ -63,7 +64,7 @@ def run() -> None:
     write_csv("decay.csv", ("samples", "tasks", "value", "low", "high"), decay_rows(decay))
     write_csv("deficiency.csv", ("iteration", "error", "scenario", "pairs"), profile)
     write_csv("preference.csv", ("iteration", "step", *CURVES), curve_rows(list(params.iterations)))
-    write_text(render(figures, comparisons, decay, profile, pairs), FOLDER / "report.md")
+    write_text(render(figures, comparisons, decay, profile, trained, pairs), FOLDER / "report.md")
     write_json(summary, "metrics/latest.json")
     if progress.delta.value is not None:
         log.info(
@@ -74,14 +75,14 @@ def run() -> None:
         )
 
 
-def read_decay() -> dict[str, Any]:
-    """metrics/decay.json. Raises UserError when it is missing or no JSON."""
+def read_json(path: str) -> dict[str, Any]:
+    """The metrics of another stage. Raises UserError when the file is missing or no JSON."""
     try:
-        return json.loads(DECAY.read_text())
+        return json.loads(Path(path).read_text())
     except OSError as error:
-        raise UserError(f"{DECAY}: {error.strerror}; run the stage that makes it (dvc repro decay)") from None
+        raise UserError(f"{path}: {error.strerror}; run the stage that makes it (dvc repro)") from None
     except json.JSONDecodeError as error:
-        raise UserError(f"{DECAY}: line {error.lineno}: not JSON: {error.msg}") from None
+        raise UserError(f"{path}: line {error.lineno}: not JSON: {error.msg}") from None
 
 
 def accuracy_rows(figures: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

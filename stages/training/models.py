@@ -57,7 +57,12 @@ def load_trainable(
 
 
 def save(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path, engine: params.Engine) -> None:
-    """Writes model or adapter, tokenizer and chat template to a folder; the same training gives the same bytes."""
+    """Writes model, in the engine's dtype, or adapter, tokenizer and chat template to a folder."""
+    write(model if isinstance(model, PeftModel) else model.to(getattr(torch, engine.dtype)), tokenizer, out)
+
+
+def write(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path) -> None:
+    """Writes model or adapter as it is, with the tokenizer; the same training gives the same bytes."""
     out = Path(out)
     if isinstance(model, PeftModel):
         model.save_pretrained(str(out), selected_adapters=["default"])
@@ -69,5 +74,5 @@ def save(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path, engine
             json.dumps(fields, indent=2, sort_keys=True) + "\n"
         )  # PEFT lists the members of sets in any order
     else:
-        model.to(getattr(torch, engine.dtype)).save_pretrained(out)
+        model.save_pretrained(out)
     tokenizer.save_pretrained(out)

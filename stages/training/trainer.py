@@ -109,38 +109,39 @@ def score_answers_only(model: Any) -> None:
     """Makes TRL's fused head, `model(..., labels=labels, fused_lm_head=True)`, cheap on a CPU, and only there [O].
 
     TRL skips the positions without label on Triton devices only; elsewhere it projects the whole prompt on the
-    vocabulary, which costs a small model nearly half of its step. Here the model's own head sees only positions at
-    which some row of the batch has a label. Batches are padded on the right, where the causal mask alone keeps the
-    padding out, so the slower attention mask is left out too.
+    vocabulary, which costs a small model nearly half of its step. Here the model's own head sees labelled positions
+    alone. Batches are padded on the right, where the causal mask alone keeps the padding out, so the slower attention
+    mask is left out too.
     """
     if model.device.type != "cpu":
         return
     causal = model.get_base_model() if isinstance(model, PeftModel) else model
-    inner = causal.forward
+    inner, head = causal.forward, causal.get_output_embeddings()
 
     def forward(*args: Any, fused_lm_head: bool = False, labels: torch.Tensor | None = None, **kwargs: Any) -> Any:
         if not fused_lm_head:
             return inner(*args, labels=labels, **kwargs)
         assert labels is not None
         labels = labels[:, 1:]  # [B, L-1]
-        mask = labels != -100
-        keep = mask.any(0).nonzero()[:, 0]  # [K]
+        mask = labels != -100  # N of them
         kwargs.pop("attention_mask", None)
-        output = inner(*args, **kwargs, logits_to_keep=keep)
-        logits = output.logits.float()  # [B, K, V]
+        hook = head.register_forward_pre_hook(lambda _, inputs: inputs[0][:, :-1][mask][None])  # [1, N, H]
+        try:
+            output = inner(*args, **kwargs)
+        finally:
+            hook.remove()
+        logits = output.logits[0].float()  # [N, V]
         logprobs = logits.log_softmax(-1)
-        chosen = logprobs.gather(-1, labels[:, keep].clamp(min=0)[..., None])[..., 0]
-        entropy = -(logprobs.detach().exp() * logprobs.detach()).sum(-1)
 
         def spread(kept: torch.Tensor) -> torch.Tensor:
-            """[B, K] -> [B, L-1], zero where there is no label."""
-            return kept.new_zeros(mask.shape).index_copy(1, keep, kept.masked_fill(~mask[:, keep], 0))
+            """[N] -> [B, L-1], zero where there is no label."""
+            return kept.new_zeros(mask.shape).masked_scatter(mask, kept)
 
         return FusedCausalLMOutput(
-            log_probs=spread(chosen),
-            entropy=spread(entropy),
+            log_probs=spread(logprobs.gather(-1, labels[mask][:, None])[:, 0]),
+            entropy=spread(-(logprobs.detach().exp() * logprobs.detach()).sum(-1)),
             mean_logits=spread(logits.detach().mean(-1)),
-            is_top1=spread(logits.detach().argmax(-1) == labels[:, keep]),
+            is_top1=spread(logits.detach().argmax(-1) == labels[mask]),
             label_mask=mask,
             aux_loss=getattr(output, "aux_loss", None),
         )
