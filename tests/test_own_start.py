@@ -1,0 +1,153 @@
+"""A user's own start: a model, a dialect, tools and conversations never seen before, through all phases."""
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from tiny_tokenizer import save_tokenizer
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from stages import artifacts
+from stages.decay.run import run as run_decay
+from stages.evaluation.run import run as run_evaluation
+from stages.exploration.run import run as run_exploration
+from stages.fragments.run import run as run_fragments
+from stages.preference.run import run as run_preference
+from stages.report.run import run as run_report
+from stages.selection.run import run as run_selection
+from stages.synthesis.run import run as run_synthesis
+from stages.warmup.run import run as run_warmup
+
+ROOT = Path(__file__).parents[1]
+# Earlier calls as the user's model writes them.
+TEMPLATE = """{% for tool in tools or [] %}<|tool|>{{ tool.function | tojson }}{% endfor %}
+{% for message in messages %}<|turn|>{{ message.role }} {{ message.content }}
+{% for call in message.tool_calls or [] %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}<|end|>
+{% endfor %}
+{% if add_generation_prompt %}<|turn|>assistant {% endif %}"""
+
+
+def tool(name: str, description: str, **parameters: str) -> dict[str, object]:
+    properties = {parameter: {"type": kind} for parameter, kind in parameters.items()}
+    return {
+        "name": name,
+        "description": description,
+        "parameters": {"type": "object", "properties": properties, "required": [*properties]},
+    }
+
+
+TOOLS = [
+    tool("feed_cat", "feed a cat", cat="string", grams="integer"),
+    tool("call_cat", "call a cat to the door", cat="string"),
+    tool("weigh_cat", "weigh a cat", cat="string", scale="string"),
+    tool("open_flap", "open the cat flap", minutes="integer"),
+    tool("play_purr", "play a purring sound", volume="integer"),
+]
+
+
+def conversation(number: int) -> dict[str, object]:
+    call = {"name": "feed_cat", "arguments": json.dumps({"cat": f"Tom{number}", "grams": number})}
+    return {
+        "tools": [{"type": "function", "function": TOOLS[0]}],
+        "messages": [
+            {"role": "user", "content": f"Give {number} grams to Tom{number}"},
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function", "function": call}]},
+            {"role": "tool", "tool_call_id": "1", "content": json.dumps({"left": 3 * number})},
+            {"role": "assistant", "content": f"There are {3 * number} grams left."},
+        ],
+    }
+
+
+def save_model(folder: Path) -> None:
+    save_tokenizer(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = TEMPLATE.replace("\n", "")
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=2048,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+
+
+@pytest.fixture(params=[None, {"rank": 4, "alpha": 8.0, "dropout": 0.0}], ids=["whole", "lora"])
+def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Everything that a user brings, and small numbers."""
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    shutil.copy(ROOT / "data/entities.json", "data")
+    save_model(Path("model"))
+    Path("tools.json").write_text(json.dumps([{"type": "function", "function": each} for each in TOOLS]))
+    Path("talks.jsonl").write_text("".join(json.dumps(conversation(number)) + "\n" for number in range(10, 40)))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["model"] = {"path": "model", "dialect": "hermes", "lora": request.param, "max_length": 2048}
+    params["engine"] |= {"threads": 1, "max_tokens": 16}
+    sizes = {"train": 12, "explore": 6, "validation": 4, "test_seen": 4, "test_unseen": 4}
+    params["synthesis"] |= sizes | {"tools": "tools.json", "conversations": "talks.jsonl", "max_tools": 2}
+    params["decay"] |= {"ratios": [0.3, 1.0], "seeds": [1], "tasks": 4, "epochs": 1, "bootstrap": 50}
+    params["warmup"] |= {"epochs": 1, "batch": 8}
+    params["selection"] |= {"draw": 6}
+    params["exploration"] |= {"simulations": 2, "samples": 2}
+    params["iterations"] = {"it1": {"previous": "it0", "ratio": 0.5}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    return tmp_path
+
+
+@pytest.mark.timeout(300)
+def test_the_whole_pipeline_on_a_users_own_start(project: Path) -> None:
+    lora = yaml.safe_load(Path("params.yaml").read_text())["model"]["lora"]
+    run_synthesis()
+    run_decay()
+    run_warmup()
+    for model in ("base", "it0"):
+        run_evaluation(model)
+    run_selection("it1")
+    run_exploration("it1")
+    run_fragments("it1")
+    run_preference("it1")
+    run_evaluation("it1")
+    run_report()
+
+    splits = [
+        artifacts.read_table(f"data/synthesis/{name}.parquet", artifacts.TASKS)
+        for name in ("train", "explore", "validation", "test")
+    ]
+    tasks = pl.concat(splits)
+    assert {each["name"] for tools in tasks["tools"] for each in json.loads(tools)} == {each["name"] for each in TOOLS}
+    own = tasks.filter(pl.col("scenario") == "user")
+    assert own.height == 60  # two assistant turns in each conversation
+    assert '"There are 30 grams left."' in str(own["reference"].to_list())
+
+    predictions = artifacts.read_table("data/predictions/it1.parquet", artifacts.PREDICTIONS)
+    assert predictions["task_id"].to_list() == [*splits[2]["task_id"], *splits[3]["task_id"]]
+    assert predictions.filter(pl.col("prompt").str.contains('<tool_call>{"name": "feed_cat"', literal=True)).height > 0
+    figures = json.loads(Path("metrics/it1.json").read_text())
+    assert (
+        figures["accuracy"]["scenario"]["user"]["n"]
+        == predictions.filter((pl.col("scenario") == "user") & (pl.col("split") != "validation")).height
+    )
+    latest = json.loads(Path("metrics/latest.json").read_text())
+    assert latest["model"] == "it1"
+    assert "| base | it0 | it1 |" in Path("report/report.md").read_text()
+
+    file = "adapter_model.safetensors" if lora else "model.safetensors"
+    assert {path.name for path in Path("data/models/it0").glob("*.safetensors")} == {file}
+    it0, it1 = (load_file(f"data/models/{model}/{file}") for model in ("it0", "it1"))
+    trained = json.loads(Path("metrics/preference/it1.json").read_text())
+    assert trained["kept_epoch"] or all(torch.equal(it0[name], it1[name]) for name in it0)
+    if not lora:
+        base = load_file("model/model.safetensors")
+        assert not torch.equal(it0["model.embed_tokens.weight"], base["model.embed_tokens.weight"])
