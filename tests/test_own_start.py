@@ -1,6 +1,7 @@
 """A user's own start: a model, a dialect, tools and conversations never seen before, through all phases."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from stages import artifacts
 from stages.decay.run import run as run_decay
+from stages.engine import open_engine
 from stages.evaluation.run import run as run_evaluation
 from stages.exploration.run import run as run_exploration
 from stages.fragments.run import run as run_fragments
+from stages.params import load
 from stages.preference.run import run as run_preference
 from stages.report.run import run as run_report
 from stages.selection.run import run as run_selection
@@ -83,7 +86,10 @@ def save_model(folder: Path) -> None:
     LlamaForCausalLM(config).save_pretrained(folder)
 
 
-@pytest.fixture(params=[None, {"rank": 4, "alpha": 8.0, "dropout": 0.0}], ids=["whole", "lora"])
+LORA = {"rank": 4, "alpha": 8.0, "dropout": 0.0, "targets": "all-linear"}
+
+
+@pytest.fixture(params=[(None, "float32"), (LORA, "bfloat16")], ids=["whole", "lora"])
 def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Everything that a user brings, and small numbers."""
     monkeypatch.chdir(tmp_path)
@@ -93,8 +99,9 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     Path("tools.json").write_text(json.dumps([{"type": "function", "function": each} for each in TOOLS]))
     Path("talks.jsonl").write_text("".join(json.dumps(conversation(number)) + "\n" for number in range(10, 40)))
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["model"] = {"path": "model", "dialect": "hermes", "lora": request.param, "max_length": 2048}
-    params["engine"] |= {"threads": 1, "max_tokens": 16}
+    lora, dtype = request.param
+    params["model"] = {"path": "model", "dialect": "hermes", "lora": lora, "max_length": 2048}
+    params["engine"] |= {"dtype": dtype, "threads": 1, "max_tokens": 16}
     sizes = {"train": 12, "explore": 6, "validation": 4, "test_seen": 4, "test_unseen": 4}
     params["synthesis"] |= sizes | {"tools": "tools.json", "conversations": "talks.jsonl", "max_tools": 2}
     params["decay"] |= {"ratios": [0.3, 1.0], "seeds": [1], "tasks": 4, "epochs": 1, "bootstrap": 50}
@@ -107,8 +114,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.timeout(300)
-def test_the_whole_pipeline_on_a_users_own_start(project: Path) -> None:
-    lora = yaml.safe_load(Path("params.yaml").read_text())["model"]["lora"]
+def test_the_whole_pipeline_on_a_users_own_start(project: Path, caplog: pytest.LogCaptureFixture) -> None:
     run_synthesis()
     run_decay()
     run_warmup()
@@ -131,23 +137,41 @@ def test_the_whole_pipeline_on_a_users_own_start(project: Path) -> None:
     assert own.height == 60  # two assistant turns in each conversation
     assert '"There are 30 grams left."' in str(own["reference"].to_list())
 
-    predictions = artifacts.read_table("data/predictions/it1.parquet", artifacts.PREDICTIONS)
-    assert predictions["task_id"].to_list() == [*splits[2]["task_id"], *splits[3]["task_id"]]
-    assert predictions.filter(pl.col("prompt").str.contains('<tool_call>{"name": "feed_cat"', literal=True)).height > 0
-    figures = json.loads(Path("metrics/it1.json").read_text())
-    assert (
-        figures["accuracy"]["scenario"]["user"]["n"]
-        == predictions.filter((pl.col("scenario") == "user") & (pl.col("split") != "validation")).height
-    )
-    latest = json.loads(Path("metrics/latest.json").read_text())
-    assert latest["model"] == "it1"
+    for model in ("base", "it0", "it1"):
+        predictions = artifacts.read_table(f"data/predictions/{model}.parquet", artifacts.PREDICTIONS)
+        assert predictions["task_id"].to_list() == [*splits[2]["task_id"], *splits[3]["task_id"]]
+        shown = predictions.filter(pl.col("prompt").str.contains('<tool_call>{"name": "feed_cat"', literal=True))
+        assert shown.height > 0
+        figures = json.loads(Path(f"metrics/{model}.json").read_text())
+        own_test = predictions.filter((pl.col("scenario") == "user") & (pl.col("split") != "validation"))
+        assert figures["accuracy"]["scenario"]["user"]["n"] == own_test.height > 0
+    assert json.loads(Path("metrics/latest.json").read_text())["model"] == "it1"
     assert "| base | it0 | it1 |" in Path("report/report.md").read_text()
 
-    file = "adapter_model.safetensors" if lora else "model.safetensors"
+    params = load()
+    file = "adapter_model.safetensors" if params.model.lora else "model.safetensors"
     assert {path.name for path in Path("data/models/it0").glob("*.safetensors")} == {file}
-    it0, it1 = (load_file(f"data/models/{model}/{file}") for model in ("it0", "it1"))
+    engines = {model: open_engine(params.model_folder(model), params.engine) for model in ("base", "it0", "it1")}
+    scores = {model: engine.score([((1, 2, 3), (4, 5, 6))]) for model, engine in engines.items()}
+    assert scores["it0"] != scores["base"]  # what warm-up trained is what answers, be it weights or an adapter
+
+    # A random model answers nothing right, so there are no pairs and the iteration keeps its model.
     trained = json.loads(Path("metrics/preference/it1.json").read_text())
-    assert trained["kept_epoch"] or all(torch.equal(it0[name], it1[name]) for name in it0)
-    if not lora:
-        base = load_file("model/model.safetensors")
-        assert not torch.equal(it0["model.embed_tokens.weight"], base["model.embed_tokens.weight"])
+    assert (trained["pairs"], trained["kept_epoch"]) == (0, 0)
+    assert "preference it1: no pairs" in caplog.text
+    it0, it1 = (load_file(f"data/models/{model}/{file}") for model in ("it0", "it1"))
+    assert it0.keys() == it1.keys()
+    assert all(torch.equal(it0[name], it1[name]) for name in it0)
+
+    # Selection scored the reference calls as the user's model would write them, after the user's own template.
+    selected = artifacts.read_table("data/selection/it1.parquet", artifacts.SELECTED).filter("calls").row(0, named=True)
+    task = artifacts.row_task(selected)
+    calls = [{"name": call.name, "arguments": call.arguments} for call in task.reference.answer().calls]
+    answer = "\n".join(f"<tool_call>\n{json.dumps(call)}\n</tool_call>" for call in calls)
+    tokenizer = AutoTokenizer.from_pretrained("model")
+    prompt = tokenizer.apply_chat_template(
+        list(task.messages), tools=[each.spec() for each in task.tools], add_generation_prompt=True, tokenize=False
+    )
+    prompt_ids, answer_ids = (tuple(tokenizer(text).input_ids) for text in (prompt, answer + "<|end|>"))
+    (score,) = engines["it0"].score([(prompt_ids, answer_ids)])
+    assert math.exp(-sum(score) / len(score)) == pytest.approx(selected["perplexity"], rel=1e-3)

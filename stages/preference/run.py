@@ -29,19 +29,18 @@ def run(iteration: str) -> None:
     curves = Path(f"data/curves/{iteration}")
     curves.mkdir(parents=True, exist_ok=True)
     known = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS).filter(pl.col("split") == "validation")
-    accuracy = {start: known["right"].mean()}
+    accuracy = {start: share_right(known)}
     with tempfile.TemporaryDirectory() as folder:
         if pairs:
             log.info("preference %s: %d pairs, %s loss, from %s", iteration, len(pairs), params.preference.loss, start)
             for epoch in optimise(pairs, start, params.model, folder, params.preference, params.engine, curves):
                 accuracy[str(epoch)] = validation_accuracy(str(epoch), params)
                 log.info("after epoch %s: %.1f%% of the validation tasks", epoch.name, 100 * accuracy[str(epoch)])
-        else:
-            log.warning("preference %s: no pairs (raise exploration.simulations or selection.draw)", iteration)
         best = max(accuracy, key=accuracy.__getitem__)
         kept = list(accuracy).index(best)
         if not kept:
-            log.warning("preference %s: no epoch is better than %s, which is kept", iteration, previous)
+            why = "no epoch is better" if pairs else "no pairs (raise exploration.simulations or selection.draw)"
+            log.warning("preference %s: %s: the model stays as it was", iteration, why)
         save(
             *load_trainable(best, params.model, params.engine, params.preference.seed),
             f"data/models/{iteration}",
@@ -66,4 +65,8 @@ def validation_accuracy(folder: str, params: Params) -> float:
     prompter = Prompter(load_tokenizer(folder), params.model.dialect, params.model.max_length)
     engine = open_engine(folder, params.engine)
     answers = answer(engine, prompter, read_tasks(VALIDATION), params.evaluation, params.engine.max_tokens)
-    return answers["right"].mean()
+    return share_right(answers)
+
+
+def share_right(predictions: pl.DataFrame) -> float:
+    return float(predictions["right"].sum() / predictions.height)

@@ -66,6 +66,7 @@ def arguments(
         "max_length": None,
         "bf16": engine.dtype == "bfloat16",
         "fp16": engine.dtype == "float16",
+        "use_cpu": not torch.cuda.is_available(),  # as the engine does; bf16 is refused on a CPU otherwise
         "gradient_checkpointing": False,
         "save_strategy": "no",
         "report_to": [],
@@ -115,7 +116,7 @@ def score_answers_only(model: Any) -> None:
     """
     if model.device.type != "cpu":
         return
-    causal = model.get_base_model() if isinstance(model, PeftModel) else model
+    causal: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     inner, head = causal.forward, causal.get_output_embeddings()
 
     def forward(*args: Any, fused_lm_head: bool = False, labels: torch.Tensor | None = None, **kwargs: Any) -> Any:
