@@ -33,12 +33,31 @@ class Model(Section):
     max_length: int = Count  # tokens of prompt and answer; longer samples are an error, never cut
 
 
+class Vllm(Section):
+    """vLLM in process."""
+
+    tensor_parallel: int = Count  # devices that share one model
+    memory: float = Field(gt=0.0, le=1.0)  # share of the device's memory for weights and key-value cache
+    context: int = Count  # tokens of prompt, answer and self-evaluation question
+
+
+class Server(Section):
+    """A running OpenAI-compatible server that returns token ids."""
+
+    url: str  # up to and with /v1
+    concurrency: int = Count  # requests in flight
+    timeout: float = Positive  # seconds for one request
+    retries: int = Field(ge=0)  # after a failed request
+
+
 class Engine(Section):
-    kind: Literal["transformers"]
+    kind: Literal["transformers", "vllm", "server"]  # training stages check their models with transformers always
     dtype: Literal["float32", "bfloat16", "float16"]
     threads: int = Count  # fixed, because the sum order of a CPU kernel depends on it
     batch: int = Count  # sequences that decode together
     max_tokens: int = Count  # of an answer
+    vllm: Vllm
+    server: Server
 
 
 class Mixture(Section):

@@ -113,7 +113,7 @@ class FakeEngine:
         self.answers.append((request.prompt[:start], prefix + ids))
         return Completion(ids, logprobs, "stop" if ids[-1] == END else "length")
 
-    def score(self, pairs):
+    def score(self, pairs, prefixes=()):
         """p(yes) = 0.6, p(no) = 0.2 for answers that begin as calls, the reverse for others."""
         self.scored += pairs
         scores = []

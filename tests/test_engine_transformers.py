@@ -5,12 +5,13 @@ from collections import Counter
 
 import pytest
 import torch
+from tiny_model import ENGINE
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from stages import params
 from stages.engine import open_engine, seed_of
 from stages.engine.base import Request, Sampling
-from stages.engine.transformers import TransformersEngine, draw, noise, special_ids
+from stages.engine.special import special_ids
+from stages.engine.transformers import TransformersEngine, draw, noise
 from stages.errors import UserError
 
 END, PAD, VOCABULARY = 2, 0, 64
@@ -43,7 +44,7 @@ def model(folder):
 
 
 def engine_params(batch=16):
-    return params.Engine(kind="transformers", dtype="float32", threads=1, batch=batch, max_tokens=12)
+    return ENGINE.model_copy(update={"batch": batch})
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,15 @@ from transformers import AutoModelForCausalLM, Qwen3Config, Qwen3ForCausalLM
 from stages import params
 
 END = 256
-ENGINE = params.Engine(kind="transformers", dtype="float32", threads=1, batch=16, max_tokens=12)
+ENGINE = params.Engine(
+    kind="transformers",
+    dtype="float32",
+    threads=1,
+    batch=16,
+    max_tokens=12,
+    vllm=params.Vllm(tensor_parallel=1, memory=0.1, context=256),
+    server=params.Server(url="http://127.0.0.1:8000/v1", concurrency=8, timeout=30.0, retries=2),
+)
 
 
 def save_model(folder: Path) -> None:

@@ -13,7 +13,7 @@ from stages.answering import answer
 from stages.artifacts import DECAY, read_tasks, write_json, write_table
 from stages.decay.analysis import analyse, table
 from stages.door import log
-from stages.engine import open_engine
+from stages.engine import open_local
 from stages.errors import UserError
 from stages.params import load
 from stages.toolcall.prompt import Prompter, load_tokenizer
@@ -39,7 +39,7 @@ def run() -> None:
             rows = [train[i] for i in order[:size]]  # a larger share contains the smaller ones
             with tempfile.TemporaryDirectory() as folder:
                 finetune(rows, params.model, folder, settings.model_copy(update={"seed": seed}), params.engine)
-                engine = open_engine(folder, params.engine)
+                engine = open_local(folder, params.engine)
                 answers = answer(engine, prompter, tasks, params.evaluation, params.engine.max_tokens)
             log.info(
                 "ratio %g (%d samples), seed %d: %.1f%%",

@@ -11,9 +11,30 @@ from stages.engine.base import Engine
 def open_engine(model_dir: str | Path, engine_params: params.Engine) -> Engine:
     """The engine of params.yaml over a model folder, which may be a PEFT adapter.
 
-    Raises UserError when the folder does not hold a causal language model with an end-of-turn token.
+    Raises UserError when the folder does not hold a causal language model with an end-of-turn token, when vLLM is not
+    installed, or when the server does not serve this model.
     """
-    from stages.engine.transformers import TransformersEngine, special_ids  # slow to import; seed_of() needs none of it
+    # Slow to import, each of them: only the one that is asked for.
+    if engine_params.kind == "transformers":
+        return open_local(model_dir, engine_params)
+    from stages.engine.special import special_ids
+
+    end_ids, _ = special_ids(model_dir)
+    if engine_params.kind == "vllm":
+        from stages.engine.vllm import VllmEngine
+
+        return VllmEngine(model_dir, engine_params, end_ids)
+    from stages.engine.server import ServerEngine
+
+    return ServerEngine(model_dir, engine_params, end_ids)
+
+
+def open_local(model_dir: str | Path, engine_params: params.Engine) -> Engine:
+    """The `transformers` engine, whatever engine.kind is: training stages check their own models with it, beside the
+    trainer that holds the device [O].
+    """
+    from stages.engine.special import special_ids
+    from stages.engine.transformers import TransformersEngine
 
     end_ids, pad_id = special_ids(model_dir)
     return TransformersEngine(model_dir, engine_params, end_ids, pad_id)

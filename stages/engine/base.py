@@ -1,7 +1,10 @@
 """The small interface that every inference engine fills: token ids in, token ids and log-probabilities out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+Ids = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -14,22 +17,32 @@ class Sampling:
     temperature: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class Prefix:
+    """What the prompts of many requests start with. Compared by identity: an engine may hold its keys and values for as
+    long as the object lives, and no longer [O].
+    """
+
+    ids: Ids
+
+
 @dataclass(frozen=True)
 class Request:
     """n completions of one prompt. `seed` fixes all n; what else is in the batch does not change which tokens are
-    drawn.
+    drawn. `prefix`, where given, is what the prompt starts with.
     """
 
-    prompt: tuple[int, ...]
+    prompt: Ids
     n: int = 1
     seed: int = 0
+    prefix: Prefix | None = None
 
 
 @dataclass(frozen=True)
 class Completion:
     """Generated ids (the end-of-turn token included where the model generated one) and one log-probability for each."""
 
-    ids: tuple[int, ...]
+    ids: Ids
     logprobs: tuple[float, ...]
     finish: Literal["stop", "length"]
 
@@ -41,6 +54,8 @@ class Engine(Protocol):
         """For each request its n completions, in order."""
         ...
 
-    def score(self, pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[list[float]]:
-        """For each (prompt, continuation) the raw log-probability of every continuation token."""
+    def score(self, pairs: Sequence[tuple[Ids, Ids]], prefixes: Sequence[Prefix] = ()) -> list[list[float]]:
+        """For each (prompt, continuation) the raw log-probability of every continuation token. `prefixes`, where given,
+        is one for each pair: what its prompt starts with.
+        """
         ...

@@ -22,9 +22,7 @@ from transformers import (
     AttentionInterface,
     AttentionMaskInterface,
     AutoModelForCausalLM,
-    AutoTokenizer,
     DynamicCache,
-    GenerationConfig,
     PreTrainedModel,
 )
 from transformers.cache_utils import Cache, DynamicLayer
@@ -34,6 +32,7 @@ from transformers.utils import logging
 
 from stages import params
 from stages.engine.base import Completion, Request, Sampling
+from stages.engine.special import one_line
 from stages.errors import UserError
 
 GROUPED = "itool_grouped"
@@ -289,26 +288,4 @@ def load_model(model_dir: str | Path, dtype: torch.dtype) -> PreTrainedModel:
             return AutoPeftModelForCausalLM.from_pretrained(model_dir, dtype=dtype).merge_and_unload()
         return AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
     except (OSError, ValueError) as error:
-        raise UserError(f"{model_dir}: not a causal language model: {_line(error)}") from None
-
-
-def special_ids(model_dir: str | Path) -> tuple[list[int], int]:
-    """Tokens that end a turn (those of the tokenizer and of the generation config) and a token to pad with, from a
-    model folder.
-    """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model_dir)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{model_dir}: no tokenizer: {_line(error)}") from None
-    config = None
-    if (Path(model_dir) / "generation_config.json").is_file():
-        config = GenerationConfig.from_pretrained(model_dir).eos_token_id
-    found = [tokenizer.eos_token_id, *(config if isinstance(config, list) else [config])]
-    end_ids = sorted(dict.fromkeys(token for token in found if token is not None))
-    if not end_ids:
-        raise UserError(f"{model_dir}: tokenizer: no end-of-turn token; expected eos_token in tokenizer_config.json")
-    return end_ids, end_ids[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"{model_dir}: not a causal language model: {one_line(error)}") from None

@@ -8,7 +8,7 @@ import polars as pl
 from stages.answering import answer
 from stages.artifacts import PAIRS, PREDICTIONS, read_table, read_tasks, write_json
 from stages.door import log
-from stages.engine import open_engine
+from stages.engine import open_local
 from stages.params import Params, load
 from stages.preference.dpo import Pair, check_pair, optimise
 from stages.toolcall.prompt import Prompter, load_tokenizer
@@ -63,7 +63,7 @@ def read_pairs(file: str, max_length: int) -> list[Pair]:
 def validation_accuracy(folder: str, params: Params) -> float:
     """The share of the validation tasks that a model answers right."""
     prompter = Prompter(load_tokenizer(folder), params.model.dialect, params.model.max_length)
-    engine = open_engine(folder, params.engine)
+    engine = open_local(folder, params.engine)
     answers = answer(engine, prompter, read_tasks(VALIDATION), params.evaluation, params.engine.max_tokens)
     return share_right(answers)
 

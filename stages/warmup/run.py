@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from stages.artifacts import read_tasks, write_json
 from stages.door import log
-from stages.engine import open_engine
+from stages.engine import open_local
 from stages.engine.base import Engine
 from stages.errors import UserError
 from stages.params import load
@@ -44,7 +44,7 @@ def run() -> None:
     _, questions, right = self_evaluation_rows(
         held_out, len(held_out), prompter, settings.seed, params.evaluation.strict
     )
-    area = self_evaluation_auc(open_engine(MODEL, params.engine), prompter, questions, right)
+    area = self_evaluation_auc(open_local(MODEL, params.engine), prompter, questions, right)
     log.info("warmup: self-evaluation AUC on %d validation samples: %s", len(questions), area)
     write_json(
         {
