@@ -9,7 +9,7 @@ from tiny_model import ENGINE
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from stages.engine import open_engine, seed_of
-from stages.engine.base import Request, Sampling
+from stages.engine.base import Prefix, Request, Sampling
 from stages.engine.special import special_ids
 from stages.engine.transformers import TransformersEngine, draw, noise
 from stages.errors import UserError
@@ -209,6 +209,64 @@ def test_draw():
     ]
     assert (noise(1, 0, 5)[:3] == noise(1, 0, 3)).all()
     assert not (noise(1, 0, 3) == noise(1, 1, 3)).any()
+
+
+def branches(count=8):
+    """Prompts that share prefixes: each of `count` starts, alone and with two continuations of different length."""
+    starts = prompts(count, seed=5)
+    return [(start, start + rest) for start in starts for rest in ((), (7, 8, 9), tuple(range(10, 24)))]
+
+
+def test_a_prefix_changes_no_answer(engine):
+    plain = [Request(prompt, n=3, seed=index) for index, (_, prompt) in enumerate(branches())]
+    prefixes = {start: Prefix(start) for start, _ in branches()}
+    shared = [
+        Request(prompt, n=3, seed=index, prefix=prefixes[start] if index % 4 else None)  # with and without in a batch
+        for index, (start, prompt) in enumerate(branches())
+    ]
+    for temperature in (0.0, 1.0):
+        expected = engine.generate(plain, Sampling(12, temperature))
+        for _ in range(2):  # the second time all prefixes are held
+            for whole, reused in zip(expected, engine.generate(shared, Sampling(12, temperature)), strict=True):
+                assert [each.ids for each in reused] == [each.ids for each in whole]
+                for left, right in zip(reused, whole, strict=True):
+                    assert left.logprobs == pytest.approx(right.logprobs, abs=1e-4)
+
+
+def test_a_prefix_changes_no_score(engine):
+    pairs = [(prompt, tail) for _, prompt in branches() for tail in ((4,), (5,), (6, 7, 8))]
+    prefixes = {start: Prefix(start) for start, _ in branches()}
+    starts = [prefixes[start] for start, _ in branches() for _ in range(3)]
+    for expected, reused in zip(engine.score(pairs), engine.score(pairs, starts), strict=True):
+        assert reused == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_prefix_is_held_as_long_as_it_lives_and_no_longer(engine):
+    one, other = Prefix((3, 4, 5)), Prefix((3, 4, 5))
+    engine.generate([Request((3, 4, 5, 6), prefix=one), Request((3, 4, 5, 7), prefix=other)], Sampling(2, 0.0))
+    held = len(engine.held)
+    assert one in engine.held
+    assert other in engine.held
+    del one
+    assert len(engine.held) == held - 1
+
+
+def test_a_prompt_that_starts_otherwise_is_an_error(engine):
+    with pytest.raises(ValueError, match="does not start with its prefix"):
+        engine.generate([Request((3, 4, 5), prefix=Prefix((3, 5)))], Sampling(2, 0.0))
+
+
+def test_a_sliding_window_shorter_than_the_text_is_an_error(folder, tmp_path, engine):
+    config = json.loads((folder / "config.json").read_text())
+    changes = {"use_sliding_window": True, "sliding_window": 16, "max_window_layers": 0}
+    config |= changes | {"layer_types": ["sliding_attention"] * 2}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    windowed = TransformersEngine(tmp_path, ENGINE, {END}, PAD)
+    short, long = Request((3, 4, 5)), Request(tuple(range(3, 20)))
+    assert windowed.generate([short], Sampling(8, 0.0)) == engine.generate([short], Sampling(8, 0.0))
+    with pytest.raises(UserError, match="sliding window of 16"):
+        windowed.generate([long], Sampling(8, 0.0))
 
 
 def test_open_engine_reads_the_folder(folder, engine):

@@ -1,9 +1,9 @@
 """The engine that needs nothing but Transformers: its own decode loop over a causal language model with attention
 layers.
 
-Fast on a small model and a CPU: a prompt is prefilled once for all its samples, the key-value cache is allocated once
-and written in place, the query heads that share a key-value head attend together instead of copying it, and finished
-rows leave the batch.
+Fast on a small model and a CPU: a prompt is prefilled once for all its samples, a Prefix once for all requests and
+questions that start with it, the key-value cache is allocated once and written in place, the query heads that share a
+key-value head attend together instead of copying it, and finished rows leave the batch.
 
 Two runs of the same call give the same bytes (on a CPU with the same number of threads): rows are ordered by prompt
 length and then by request, batches depend only on the call's own requests, and the noise of a row is a function of
@@ -11,89 +11,33 @@ length and then by request, batches depend only on the call's own requests, and 
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch.nn import functional
-from transformers import (
-    AttentionInterface,
-    AttentionMaskInterface,
-    AutoModelForCausalLM,
-    DynamicCache,
-    PreTrainedModel,
-)
-from transformers.cache_utils import Cache, DynamicLayer
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
+from transformers.cache_utils import Cache
 from transformers.utils import logging
 
 from stages import params
-from stages.engine.base import Completion, Request, Sampling
+from stages.engine import attention
+from stages.engine.base import Completion, Ids, Prefix, Request, Sampling
 from stages.engine.special import one_line
 from stages.errors import UserError
 
-GROUPED = "itool_grouped"
 CHUNK = 8192  # tokens that run through the model together in prefill and scoring: more would not fit into a CPU's cache
-LEAVE = 0.8  # rows are dropped from the cache when at most this share is still running: dropping costs about one step
 
 
-def grouped_attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
-    **kwargs: Any,
-) -> tuple[torch.Tensor, None]:
-    """Scaled dot-product attention that decodes without copying shared key-value heads [O].
+class Prefilled(NamedTuple):
+    """P prompts after their forward pass, padded on the left to L positions."""
 
-    query [B, H, 1, D], key and value [B, K, L, D] with K dividing H, attention_mask [B, 1, 1, L] or None -> [B, 1, H,
-    D]. One query position sees every cached key, so the H/K heads of a group may stand in the place of positions.
-    Longer queries take the usual way.
-    """
-    batch, heads, length, width = query.shape
-    if length > 1:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
-    shared = query.reshape(batch, key.shape[1], heads // key.shape[1], width)
-    output = functional.scaled_dot_product_attention(shared, key, value, attn_mask=attention_mask, scale=scaling)
-    return output.reshape(batch, 1, heads, -1), None
-
-
-AttentionInterface.register(GROUPED, grouped_attention)
-AttentionMaskInterface.register(GROUPED, sdpa_mask)
-
-
-class ReservedLayer(DynamicLayer):
-    """A cache layer with room reserved for all tokens to come; torch.cat at every step would copy the whole cache.
-
-    keys, values [B, K, length + room, D] of one layer after prefill, one row a sample.
-    """
-
-    keys: torch.Tensor
-    values: torch.Tensor
-
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor, room: int) -> None:
-        super().__init__()
-        self.length = keys.shape[2]
-        self.keys = functional.pad(keys, (0, 0, 0, room))
-        self.values = functional.pad(values, (0, 0, 0, room))
-        self.is_initialized = True
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        end = self.length + key_states.shape[2]
-        self.keys[:, :, self.length : end] = key_states
-        self.values[:, :, self.length : end] = value_states
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
-
-    def get_seq_length(self) -> int:
-        return self.length
+    logits: torch.Tensor  # [P, keep, V] of the last positions
+    mask: torch.Tensor  # [P, L] where a token stands
+    layers: list[tuple[torch.Tensor, torch.Tensor]]  # keys and values of every layer, [P, K, L, D] each
 
 
 class TransformersEngine:
@@ -105,11 +49,15 @@ class TransformersEngine:
         torch.set_num_threads(engine_params.threads)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = load_model(model_dir, getattr(torch, engine_params.dtype)).eval().to(self.device)
-        if self.model.config._attn_implementation == "sdpa":
-            self.model.set_attn_implementation(GROUPED)
+        if self.model.config._attn_implementation != "sdpa":
+            raise UserError(
+                f"{model_dir}: attention {self.model.config._attn_implementation}, expected sdpa; try engine.kind: vllm"
+            )
+        self.model.set_attn_implementation(attention.NAME)
         self.batch = engine_params.batch
         self.end_ids = frozenset(end_ids)
         self.pad_id = pad_id
+        self.held: WeakKeyDictionary[Prefix, torch.Tensor] = WeakKeyDictionary()  # [2 * layers, K, length, D]
 
     @torch.inference_mode()
     def generate(self, requests: list[Request], sampling: Sampling) -> list[list[Completion]]:
@@ -124,78 +72,100 @@ class TransformersEngine:
         return completions
 
     @torch.inference_mode()
-    def score(self, pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[list[float]]:
+    def score(self, pairs: Sequence[tuple[Ids, Ids]], prefixes: Sequence[Prefix] = ()) -> list[list[float]]:
         # The last token predicts nothing, and continuations of one token (yes, no) then share one forward pass.
-        inputs = [prompt + continuation[:-1] for prompt, continuation in pairs]
-        distinct = sorted(dict.fromkeys(inputs), key=len)
-        asked: dict[tuple[int, ...], list[int]] = {ids: [] for ids in distinct}
-        for pair, ids in enumerate(inputs):
-            asked[ids].append(pair)
+        asked: dict[Ids, list[int]] = {}
+        for pair, (prompt, continuation) in enumerate(pairs):
+            asked.setdefault(prompt + continuation[:-1], []).append(pair)
+        known = {ids: prefixes[of[0]] for ids, of in asked.items()} if prefixes else {}
         scores: list[list[float]] = [[] for _ in pairs]
-        for batch in chunks(distinct):
-            keep = max(len(pairs[pair][1]) for ids in batch for pair in asked[ids])
-            logits, _ = self._forward(batch, keep, None)
+        wanted = {ids: max(len(pairs[pair][1]) for pair in of) for ids, of in asked.items()}
+        for batch, prefilled in self._prefill(sorted(asked, key=len), known, wanted):
             for row, ids in enumerate(batch):
                 for pair in filter(lambda pair: pairs[pair][1], asked[ids]):
-                    continuation = torch.tensor(pairs[pair][1], device=self.device)
-                    each = logits[row, -len(continuation) :].float()
-                    chosen = each.gather(1, continuation[:, None])[:, 0]
+                    tokens = torch.tensor(pairs[pair][1], device=self.device)
+                    each = prefilled.logits[row, -len(tokens) :].float()
+                    chosen = each.gather(1, tokens[:, None])[:, 0]
                     scores[pair] = (chosen - each.logsumexp(-1)).tolist()
         return scores
 
-    def _forward(
-        self, prompts: list[tuple[int, ...]], keep: int, cache: Cache | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits of the last `keep` positions [B, keep, V] and the attention mask [B, L] of left-padded prompts."""
-        length = max(map(len, prompts))
-        ids = torch.tensor([(self.pad_id,) * (length - len(prompt)) + prompt for prompt in prompts], device=self.device)
-        pads = torch.tensor([length - len(prompt) for prompt in prompts], device=self.device)[:, None]
-        place = torch.arange(length, device=self.device)[None, :]
+    def _prefill(
+        self, prompts: Sequence[Ids], prefixes: Mapping[Ids, Prefix], wanted: Mapping[Ids, int]
+    ) -> Iterator[tuple[list[Ids], Prefilled]]:
+        """The prompts (shortest first) in chunks after their forward pass; only what follows a prefix runs through the
+        model, and the last positions, of which logits are wanted. Raises ValueError when a prompt starts otherwise.
+        """
+        for ids, prefix in prefixes.items():
+            if ids[: len(prefix.ids)] != prefix.ids:
+                raise ValueError(f"a prompt of {len(ids)} tokens does not start with its prefix of {len(prefix.ids)}")
+        self._hold(dict.fromkeys(prefixes.values()))
+        known = {ids: min(len(prefix.ids), len(ids) - wanted[ids]) for ids, prefix in prefixes.items()}
+        for chunk in chunks(prompts, lambda ids: len(ids) - known.get(ids, 0)):
+            pasts = [self.held[prefixes[ids]][:, :, : known[ids]] if known.get(ids, 0) > 0 else None for ids in chunk]
+            yield chunk, self._forward(chunk, pasts, max(wanted[ids] for ids in chunk))
+
+    def _hold(self, prefixes: Iterable[Prefix]) -> None:
+        """Makes sure that the keys and values of all these are held."""
+        missing: dict[Ids, list[Prefix]] = {}
+        for prefix in prefixes:
+            if prefix not in self.held:
+                missing.setdefault(prefix.ids, []).append(prefix)
+        for chunk in chunks(sorted(missing, key=len), len):
+            layers = torch.stack([torch.stack(layer) for layer in self._forward(chunk, [None] * len(chunk), 1).layers])
+            for row, ids in enumerate(chunk):
+                for prefix in missing[ids]:
+                    self.held[prefix] = layers[:, :, row, :, -len(ids) :].flatten(0, 1).clone()
+
+    def _forward(self, prompts: Sequence[Ids], pasts: Sequence[torch.Tensor | None], keep: int) -> Prefilled:
+        """One forward pass over what follows the pasts: keys and values [2 * layers, K, length, D] of a prompt's first
+        tokens, or None. Both parts are padded on their left.
+        """
+        lengths = [0 if past is None else past.shape[2] for past in pasts]
+        new = [prompt[length:] for prompt, length in zip(prompts, lengths, strict=True)]
+        before, after = max(lengths), max(map(len, new))
+        ids = torch.tensor([(self.pad_id,) * (after - len(each)) + each for each in new], device=self.device)
+        stand = torch.tensor(lengths, device=self.device)[:, None]
+        pads = torch.tensor([after - len(each) for each in new], device=self.device)[:, None]
+        place = torch.arange(after, device=self.device)[None, :]
+        mask = torch.cat([torch.arange(before, device=self.device)[None, :] >= before - stand, place >= pads], dim=1)
+        cache: Any = DynamicCache()
+        if before:
+            shape = next(past.shape for past in pasts if past is not None)
+            joined = torch.zeros(shape[0], len(prompts), shape[1], before, shape[3], dtype=self.model.dtype)
+            joined = joined.to(self.device)
+            for row, past in enumerate(pasts):
+                if past is not None:
+                    joined[:, row, :, before - past.shape[2] :] = past
+            for layer in range(shape[0] // 2):
+                cache.update(joined[2 * layer], joined[2 * layer + 1], layer)
         output = self.model(
             input_ids=ids,
-            attention_mask=place >= pads,
-            position_ids=(place - pads).clamp(min=0),
+            attention_mask=mask,
+            position_ids=(stand + place - pads).clamp(min=0),
             past_key_values=cache,
-            use_cache=cache is not None,
+            use_cache=True,
             logits_to_keep=keep,
         )
-        return output.logits, place >= pads
-
-    def _prefill(
-        self, prompts: list[tuple[int, ...]], length: int
-    ) -> tuple[torch.Tensor, torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]:
-        """Last logits [P, V], attention mask [P, length], and of every layer keys and values [P, K, length, D], padded
-        on the left.
-        """
-        logits, masks, caches = [], [], []
-        for chunk in chunks(prompts):
-            caches.append(DynamicCache())
-            last, mask = self._forward(chunk, 1, caches[-1])
-            logits.append(last[:, -1])
-            masks.append(functional.pad(mask, (length - mask.shape[1], 0), value=False))
-
-        def joined(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
-            return torch.cat([functional.pad(tensor, (0, 0, length - tensor.shape[2], 0)) for tensor in tensors])
-
-        layers = [
-            (joined(layer.keys for layer in same), joined(layer.values for layer in same))
-            for same in zip(*(cache.layers for cache in caches), strict=True)
-        ]
-        return torch.cat(logits), torch.cat(masks), layers
+        layers = [(layer.keys, layer.values) for layer in cache.layers]
+        return Prefilled(output.logits, mask, layers)
 
     def _decode(self, rows: list[tuple[Request, int]], sampling: Sampling) -> list[Completion]:
         """One completion for each (request, sample). Arrays have one line for each row, in the order given."""
         prompts = list(dict.fromkeys(request.prompt for request, _ in rows))
         place = {prompt: index for index, prompt in enumerate(prompts)}
         source = torch.tensor([place[request.prompt] for request, _ in rows], device=self.device)
+        prefixes = {request.prompt: request.prefix for request, _ in rows if request.prefix is not None}
 
-        length = max(map(len, prompts))
         room = sampling.max_tokens
-        logits, mask, layers = self._prefill(prompts, length)
-        cache = Cache(layers=[ReservedLayer(keys[source], values[source], room) for keys, values in layers])
-        del layers
-        logits = logits[source]
-        mask = functional.pad(mask[source], (0, room), value=True)
+        prefilled = [each for _, each in self._prefill(prompts, prefixes, dict.fromkeys(prompts, 1))]
+        length = max(each.mask.shape[1] for each in prefilled)
+        logits = torch.cat([each.logits[:, -1] for each in prefilled])[source]
+        mask = torch.cat([functional.pad(each.mask, (length - each.mask.shape[1], 0)) for each in prefilled])
+        shown = torch.zeros(mask.shape, dtype=self.model.dtype, device=self.device).masked_fill(~mask, float("-inf"))
+        where = attention.rows_of(source, shown[:, None, None, :])
+        layers = [attention.DecodeLayer(*layer, where, room) for layer in joined(prefilled, length)]
+        cache = Cache(layers=list(layers))
+        del prefilled
         positions = torch.tensor([len(request.prompt) for request, _ in rows], device=self.device)
         uniform = torch.from_numpy(np.stack([noise(request.seed, sample, room) for request, sample in rows])).to(
             self.device
@@ -218,13 +188,12 @@ class TransformersEngine:
             count = int(running.sum())
             if count == 0 or step + 1 == room:
                 break
-            if count <= LEAVE * len(batch):
+            if count <= attention.LEAVE * len(batch):
                 stay = running.nonzero()[:, 0]
-                cache.batch_select_indices(stay)
-                batch, chosen, mask, positions = batch[stay], chosen[stay], mask[stay], positions[stay]
+                attention.stay(layers, stay)
+                batch, chosen, positions = batch[stay], chosen[stay], positions[stay]
             logits = self.model(
                 input_ids=chosen[:, None],
-                attention_mask=mask[:, : length + step + 1],
                 position_ids=(positions + step)[:, None],
                 past_key_values=cache,
                 use_cache=True,
@@ -238,16 +207,26 @@ class TransformersEngine:
         ]
 
 
-def chunks(prompts: Iterable[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
-    """Prompts in the order given, shortest first, in runs of at most CHUNK tokens with their padding (one prompt may be
-    longer).
-    """
-    chunk: list[tuple[int, ...]] = []
+def joined(prefilled: Sequence[Prefilled], length: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Keys and values [P, K, length, D] of every layer, of all the prompts."""
+
+    def padded(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
+        return torch.cat([functional.pad(tensor, (0, 0, length - tensor.shape[2], 0)) for tensor in tensors])
+
+    for same in zip(*(each.layers for each in prefilled), strict=True):
+        yield padded(keys for keys, _ in same), padded(values for _, values in same)
+
+
+def chunks(prompts: Sequence[Ids], new: Callable[[Ids], int]) -> Iterator[list[Ids]]:
+    """Prompts in the order given, in runs of at most CHUNK new tokens with their padding (one prompt may have more)."""
+    chunk: list[Ids] = []
+    widest = 0
     for prompt in prompts:
-        if chunk and (len(chunk) + 1) * len(prompt) > CHUNK:
+        if chunk and (len(chunk) + 1) * max(widest, new(prompt)) > CHUNK:
             yield chunk
-            chunk = []
+            chunk, widest = [], 0
         chunk.append(prompt)
+        widest = max(widest, new(prompt))
     if chunk:
         yield chunk
 

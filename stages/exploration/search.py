@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from stages.engine import seed_of
-from stages.engine.base import Completion, Engine, Request, Sampling
+from stages.engine.base import Completion, Engine, Prefix, Request, Sampling
 from stages.exploration.tree import (
     Judgement,
     Rollout,
@@ -56,6 +56,7 @@ def _wave(
     advance: Advance,
 ) -> list[Tree]:
     trees = [plant(prompter.prompt_ids(task)) for task in tasks]
+    prefixes = [Prefix(tree.ids[0]) for tree in trees]
     for _ in range(settings.simulations):
         leaves = {index: leaf for index, tree in enumerate(trees) if (leaf := select(tree, settings.c)) is not None}
         if not leaves:
@@ -67,6 +68,7 @@ def _wave(
                 trees[index].ids[0] + paths[index],
                 settings.samples,
                 seed_of(settings.seed, tasks[index].task_id, leaf, visit),
+                prefixes[index],
             )
             for index, leaf in leaves.items()
             for visit in [node_visits(trees[index], leaf)]
@@ -78,7 +80,7 @@ def _wave(
                 _rollout(trees[index], leaf, completion, engine, prompter, max_tokens) for completion in sampled
             ]
             trees[index], answers[index] = expand(trees[index], leaf, rollouts)
-        judgements = _judge(tasks, trees, answers, engine, prompter, settings.self_evaluation, strict)
+        judgements = _judge(tasks, trees, prefixes, answers, engine, prompter, settings.self_evaluation, strict)
         for index in leaves:
             trees[index] = backward(trees[index], judgements[index])
         generated = [completion for sampled in completions for completion in sampled]
@@ -104,6 +106,7 @@ def _rollout(
 def _judge(
     tasks: Sequence[Task],
     trees: Sequence[Tree],
+    prefixes: Sequence[Prefix],
     answers: dict[int, list[int]],
     engine: Engine,
     prompter: Prompter,
@@ -123,7 +126,8 @@ def _judge(
     }
     asked = list(finished) if weight else []
     questions = [prompter.selfeval_ids(trees[index].ids[0], finished[index, node][:-1]) for index, node in asked]
-    evaluations = dict(zip(asked, self_evaluations(engine, prompter, questions), strict=True))
+    starts = [prefixes[index] for index, _ in asked]
+    evaluations = dict(zip(asked, self_evaluations(engine, prompter, questions, starts), strict=True))
 
     judgements: dict[int, dict[int, Judgement]] = {index: {} for index in answers}
     for index, nodes in answers.items():
@@ -137,9 +141,15 @@ def _judge(
     return judgements
 
 
-def self_evaluations(engine: Engine, prompter: Prompter, questions: Sequence[tuple[int, ...]]) -> list[float]:
-    """C = p(yes) / (p(yes) + p(no)), the next-token probabilities after each self-evaluation question [X]."""
-    scores = engine.score([(question, (token,)) for question in questions for token in (prompter.yes, prompter.no)])
+def self_evaluations(
+    engine: Engine, prompter: Prompter, questions: Sequence[tuple[int, ...]], prefixes: Sequence[Prefix]
+) -> list[float]:
+    """C = p(yes) / (p(yes) + p(no)), the next-token probabilities after each self-evaluation question [X]. Question i
+    starts with prefix i.
+    """
+    words = (prompter.yes, prompter.no)
+    pairs = [(question, (token,)) for question in questions for token in words]
+    scores = engine.score(pairs, [prefix for prefix in prefixes for _ in words])
     return [1 / (1 + math.exp(no - yes)) for (yes,), (no,) in zip(scores[::2], scores[1::2], strict=True)]
 
 
