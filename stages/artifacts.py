@@ -6,11 +6,12 @@ with nulls.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from stages.errors import UserError
 from stages.toolcall.schema import parse_tool
@@ -107,6 +108,20 @@ def write_table(rows: pl.DataFrame | Iterable[dict[str, Any]], schema: dict[str,
     path.parent.mkdir(parents=True, exist_ok=True)
     half_written = path.with_name(path.name + ".part")
     table.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(half_written)
+    os.replace(half_written, path)
+
+
+def join_tables(parts: Sequence[Path], schema: dict[str, Any], path: str | Path) -> None:
+    """Writes the parts (parquet files of the schema) one after the other as one, whole or not at all.
+
+    Holds one part in memory at a time. Raises UserError as read_table does.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_written = path.with_name(path.name + ".part")
+    with pq.ParquetWriter(half_written, pl.DataFrame(schema=schema).to_arrow().schema) as writer:
+        for part in parts:
+            writer.write_table(read_table(part, schema).to_arrow())
     os.replace(half_written, path)
 
 

@@ -123,7 +123,8 @@ class Exploration(Section):
     temperature: float = Positive
     c: float = Field(ge=0.0)  # exploration constant of PUCT
     self_evaluation: float = Field(ge=0.0)  # w of R = O + w*C
-    wave: int = Count  # trees that advance together
+    wave: int = Count  # trees that grow at a time
+    in_flight: int = Count  # requests of one tree at a time; more than one where tasks are few and the engine is large
     shard: int = Count  # tasks per resumable shard
 
 

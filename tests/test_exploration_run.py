@@ -95,6 +95,7 @@ def test_progress_away_from_a_terminal_is_log_lines(project, caplog):
         project()
     assert "exploration it1: 7/7 tasks" in caplog.text
     assert "tokens/s" in caplog.text
+    assert "s left" in caplog.text
     assert "7 trees hold a right answer" in caplog.text
 
 
@@ -116,3 +117,12 @@ def test_errors_are_one_line(project):
     )
     with pytest.raises(UserError, match="data/models/it0: no such model folder"):
         stage.run("it1")
+
+
+def test_progress_on_a_terminal_is_a_bar(project, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    project()
+    shown = capsys.readouterr().err
+    assert "7/7" in shown
+    for part in ("rollouts/s", "tokens/s", "pairs"):
+        assert part in shown

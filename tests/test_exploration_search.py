@@ -12,7 +12,9 @@ from stages.exploration.search import explore, node_rows
 from stages.exploration.tree import ids_to, logprobs_to, node_visits
 from stages.params import Exploration
 
-SETTINGS = Exploration(seed=1, simulations=6, samples=4, temperature=1.0, c=1.0, self_evaluation=0.1, wave=8, shard=8)
+SETTINGS = Exploration(
+    seed=1, simulations=6, samples=4, temperature=1.0, c=1.0, self_evaluation=0.1, wave=8, in_flight=1, shard=8
+)
 PREFIXES = {answer[:length] for answer in MODEL for length in range(len(answer) + 1)}
 
 
@@ -118,6 +120,24 @@ def test_trees_of_a_wave_advance_together():
     assert engine.calls[0] == 8
     assert len(engine.calls) <= SETTINGS.simulations
     assert len(search(count=8, wave=4)[1].calls) == 2 * len(engine.calls)
+
+
+def test_a_finished_tree_makes_room_at_once():
+    engine = search(count=40, simulations=60, samples=12, wave=8)[1]
+    last = max(index for index, request in enumerate(engine.requests) if request.prompt[-1] == PROMPT)
+    started = next(call for call in range(len(engine.calls)) if sum(engine.calls[: call + 1]) > last)
+    assert engine.calls[:started] == [8] * started  # full as long as tasks wait
+    assert started > len(engine.calls) / 2
+
+
+def test_several_requests_of_a_tree_in_flight_go_to_different_nodes():
+    trees, engine = search(count=2, simulations=9, in_flight=4)
+    assert engine.calls[0] == 2  # of a new tree only the root is known
+    assert max(engine.calls) == 8
+    assert len({request.prompt for request in engine.requests}) == len(engine.requests)
+    for tree in trees:
+        assert sum(tree.asked) <= 9
+        assert tree.visits[0] == 4 * sum(tree.asked)
 
 
 def test_equal_runs_give_equal_trees_and_seeds_matter():

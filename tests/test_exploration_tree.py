@@ -14,6 +14,7 @@ from stages.exploration.tree import (
     Rollout,
     backward,
     expand,
+    forks,
     ids_to,
     logprobs_to,
     node_visits,
@@ -99,6 +100,32 @@ def test_exhausted_subtrees_are_skipped_and_an_exhausted_tree_is_done():
     tree = backward(tree, {})
     assert answers == []
     assert select(tree, 1.0) is None
+
+
+def test_virtual_loss_sends_the_next_request_elsewhere():
+    pieces = [[[1], [3, END]], [[1], [4, END]], [[2], [5, END]], [[2], [6, END]]]
+    tree, answers = expand(plant((7,)), 0, [rollout(each) for each in pieces])
+    tree = backward(tree, {node: judged(0.9 if tree.parent[node] == 1 else 0.5) for node in answers})
+    assert [tree.ids[node] for node in tree.children[0]] == [(1,), (2,)]
+    better, other = tree.children[0]
+    assert select(tree, 0.0) == better
+    # One in flight: 4 visits worth nothing beside 2 worth 0.9 leave 0.3, less than the other's 0.5.
+    assert puct(tree, 0, 0.0, {better: 4}) == pytest.approx([0.3, 0.5])
+    assert select(tree, 0.0, {better: 4}) == other
+    assert puct(tree, 0, 1.0, {better: 4}) == pytest.approx(
+        [0.3 + 0.5 * 3 / 7, 0.5 + 0.5 * 3 / 3]  # N(s) = 1 + 2 + 4 + 2, priors equal
+    )
+    assert select(tree, 0.0, {better: 4, other: 4}) is None  # nothing else is known
+    assert select(plant((7,)), 0.0, {0: 4}) is None
+
+
+def test_forks_are_where_a_right_and_a_wrong_answer_part():
+    pieces = [[[1], [3, END]], [[1], [4, END]], [[2], [5, END]], [[2], [6, END]]]
+    tree, answers = expand(plant((7,)), 0, [rollout(each) for each in pieces])
+    assert forks(backward(tree, {node: judged(0.0) for node in answers})) == 0
+    assert forks(backward(tree, {node: judged(1.0) for node in answers})) == 0
+    right = backward(tree, {node: judged(float(tree.ids[node] == (3, END))) for node in answers})
+    assert forks(right) == 2  # at the root, and below its first child
 
 
 def test_a_rollout_that_moves_the_leafs_boundary_runs_beside_it():

@@ -4,20 +4,22 @@ import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
 from tqdm import tqdm
 
 from stages import params
-from stages.artifacts import NODES, SELECTED, read_table, row_task, write_table
+from stages.artifacts import NODES, SELECTED, join_tables, read_table, row_task, write_table
 from stages.door import log
 from stages.engine import open_engine
 from stages.errors import UserError
 from stages.exploration.search import explore, node_rows
+from stages.exploration.tree import Tree, forks
 from stages.toolcall.prompt import Prompter, load_tokenizer
 
+LINES_APART = 10  # seconds between two log lines
 CODE = ("exploration", "engine", "toolcall")  # rooms whose code decides the trees
 
 
@@ -36,7 +38,8 @@ def run(iteration: str) -> None:
             f"{selection}: column kept: found no task kept; raise iterations.{iteration}.ratio or selection.draw"
         )
 
-    decisive = [settings.exploration, settings.engine, settings.model, settings.evaluation.strict]
+    engine_params = settings.engine.model_dump(exclude={"server"})  # another address serves the same model
+    decisive = [settings.exploration, engine_params, settings.model, settings.evaluation.strict]
     code = [path for room in CODE for path in Path(__file__).parents[1].joinpath(room).glob("*.py")]
     scratch = (
         Path(".scratch") / f"exploration-{fingerprint(decisive, [selection, *files_of(model_dir), *sorted(code)])}"
@@ -50,7 +53,7 @@ def run(iteration: str) -> None:
             shard = tasks[start : start + settings.exploration.shard]
             shards.append(scratch / f"{number:05}.parquet")
             if shards[-1].exists():
-                progress.advance(len(shard), 0, 0)
+                progress.resumed(len(shard))
                 continue
             trees = explore(
                 shard,
@@ -64,17 +67,13 @@ def run(iteration: str) -> None:
             rows = [row for task, tree in zip(shard, trees, strict=True) for row in node_rows(task.task_id, tree)]
             write_table(rows, NODES, shards[-1])
 
-    nodes = pl.concat([read_table(path, NODES) for path in shards])
-    write_table(nodes, NODES, Path("data/exploration") / f"{iteration}.parquet")
+    out = Path("data/exploration") / f"{iteration}.parquet"
+    join_tables(shards, NODES, out)
     shutil.rmtree(scratch)
-    roots = nodes.filter(pl.col("node") == 0)
-    log.info(
-        "exploration %s: %d nodes, %d of %d trees hold a right answer",
-        iteration,
-        len(nodes),
-        roots["right"].sum(),
-        len(roots),
-    )
+    nodes = pl.scan_parquet(out)
+    right = nodes.filter((pl.col("node") == 0) & pl.col("right"))
+    count, solved = (frame.select(pl.len()).collect().item() for frame in (nodes, right))
+    log.info("exploration %s: %d nodes, %d of %d trees hold a right answer", iteration, count, solved, len(tasks))
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -94,22 +93,42 @@ def fingerprint(values: Iterable[object], paths: Iterable[Path]) -> str:
 
 
 class Progress:
-    """Tasks, rollouts a second and tokens a second: a bar on a terminal, a log line for every wave elsewhere."""
+    """Tasks, rollouts a second, tokens a second, pairs so far and time left: a bar on a terminal, log lines elsewhere.
+
+    Pairs are counted where a right and a wrong answer part; `fragments` keeps those whose gap and visits suffice.
+    """
 
     def __init__(self, name: str, tasks: int) -> None:
-        self.name, self.total, self.done, self.rollouts, self.tokens = name, tasks, 0, 0, 0
-        self.start = time.monotonic()
+        self.name, self.total = name, tasks
+        self.done = self.known = self.rollouts = self.tokens = self.pairs = 0
+        self.start = self.said = time.monotonic()
         self.bar = tqdm(total=tasks, desc=name, unit="task") if sys.stderr.isatty() else None
 
-    def advance(self, tasks: int, rollouts: int, tokens: int) -> None:
-        self.done, self.rollouts, self.tokens = self.done + tasks, self.rollouts + rollouts, self.tokens + tokens
-        seconds = time.monotonic() - self.start
-        rates = f"{self.rollouts / seconds:.0f} rollouts/s, {self.tokens / seconds:.0f} tokens/s"
+    def resumed(self, tasks: int) -> None:
+        """Tasks that an interrupted run left finished."""
+        self.done += tasks
+        self.known += tasks
+        if self.bar is not None:
+            self.bar.initial += tasks
+            self.bar.update(tasks)
+
+    def advance(self, finished: Sequence[Tree], rollouts: int, tokens: int) -> None:
+        self.done, self.rollouts, self.tokens = (
+            self.done + len(finished),
+            self.rollouts + rollouts,
+            self.tokens + tokens,
+        )
+        self.pairs += sum(map(forks, finished))
+        now = time.monotonic()
+        seconds = now - self.start
+        rates = f"{self.rollouts / seconds:.0f} rollouts/s, {self.tokens / seconds:.0f} tokens/s, {self.pairs} pairs"
         if self.bar is not None:
             self.bar.set_postfix_str(rates)
-            self.bar.update(tasks)
-        elif tasks:
-            log.info("%s: %d/%d tasks, %s", self.name, self.done, self.total, rates)
+            self.bar.update(len(finished))
+        elif finished and (now - self.said > LINES_APART or self.done == self.total):
+            left = (self.total - self.done) * seconds / (self.done - self.known)
+            log.info("%s: %d/%d tasks, %s, %.0f s left", self.name, self.done, self.total, rates, left)
+            self.said = now
 
     def __enter__(self) -> "Progress":
         return self

@@ -1,7 +1,9 @@
-"""The search: all trees of a wave advance together, one request a tree and one engine call a round."""
+"""The search: all trees of a wave advance together, one engine call a round for the requests of all of them."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from stages.engine import seed_of
@@ -24,7 +26,18 @@ from stages.toolcall.prompt import Prompter
 from stages.toolcall.scanner import cut
 from stages.toolcall.types import Answer, Task, Unparseable
 
-Advance = Callable[[int, int, int], None]  # told after every round: tasks finished, rollouts, generated tokens
+Advance = Callable[[Sequence[Tree], int, int], None]  # told after every round: finished trees, rollouts, tokens
+
+
+@dataclass
+class Search:
+    """One task's tree while it grows."""
+
+    task: Task
+    tree: Tree
+    prefix: Prefix
+    requests: int = 0  # sent so far
+    judged: dict[int, Judgement] = field(default_factory=dict)  # complete answers
 
 
 def explore(
@@ -34,59 +47,73 @@ def explore(
     settings: Exploration,
     max_tokens: int,
     strict: bool,
-    advance: Advance = lambda tasks, rollouts, tokens: None,
+    advance: Advance = lambda finished, rollouts, tokens: None,
 ) -> list[Tree]:
     """One search tree for each task [X]. An answer has at most `max_tokens` tokens; `strict` is the checker's.
 
-    What the engine sees depends on the tasks given alone, so the same call gives the same trees.
+    `settings.wave` trees grow at a time, each with `settings.in_flight` requests; the requests of all of them are one
+    call of the engine. A tree that is finished makes room for the next task at once [O]. What the engine sees depends
+    on the tasks given alone, so the same call gives the same trees.
     """
-    trees = []
-    for start in range(0, len(tasks), settings.wave):
-        trees += _wave(tasks[start : start + settings.wave], engine, prompter, settings, max_tokens, strict, advance)
-    return trees
+    waiting = iter(enumerate(tasks))
+    growing: dict[int, Search] = {}
+    finished: dict[int, Tree] = {}
+    while len(finished) < len(tasks):
+        for index, task in islice(waiting, settings.wave - len(growing)):
+            prompt = prompter.prompt_ids(task)
+            growing[index] = Search(task, plant(prompt), Prefix(prompt))
+        rollouts, tokens = _round(list(growing.values()), engine, prompter, settings, max_tokens, strict)
+        done = [index for index, search in growing.items() if _finished(search, settings.simulations)]
+        finished |= {index: growing.pop(index).tree for index in done}
+        advance([finished[index] for index in done], rollouts, tokens)
+    return [finished[index] for index in range(len(tasks))]
 
 
-def _wave(
-    tasks: Sequence[Task],
+def _finished(search: Search, simulations: int) -> bool:
+    return search.requests == simulations or search.tree.exhausted[0]
+
+
+def _round(
+    growing: Sequence[Search],
     engine: Engine,
     prompter: Prompter,
     settings: Exploration,
     max_tokens: int,
     strict: bool,
-    advance: Advance,
-) -> list[Tree]:
-    trees = [plant(prompter.prompt_ids(task)) for task in tasks]
-    prefixes = [Prefix(tree.ids[0]) for tree in trees]
-    for _ in range(settings.simulations):
-        leaves = {index: leaf for index, tree in enumerate(trees) if (leaf := select(tree, settings.c)) is not None}
-        if not leaves:
-            break
-        answers: dict[int, list[int]] = {}
-        paths = {index: ids_to(trees[index], leaf) for index, leaf in leaves.items()}
-        requests = [
-            Request(
-                trees[index].ids[0] + paths[index],
-                settings.samples,
-                seed_of(settings.seed, tasks[index].task_id, leaf, visit),
-                prefixes[index],
-            )
-            for index, leaf in leaves.items()
-            for visit in [node_visits(trees[index], leaf)]
-        ]
-        longest = max(max_tokens - len(path) for path in paths.values())
-        completions = engine.generate(requests, Sampling(longest, settings.temperature))
-        for (index, leaf), sampled in zip(leaves.items(), completions, strict=True):
-            rollouts = [
-                _rollout(trees[index], leaf, completion, engine, prompter, max_tokens) for completion in sampled
-            ]
-            trees[index], answers[index] = expand(trees[index], leaf, rollouts)
-        judgements = _judge(tasks, trees, prefixes, answers, engine, prompter, settings.self_evaluation, strict)
-        for index in leaves:
-            trees[index] = backward(trees[index], judgements[index])
-        generated = [completion for sampled in completions for completion in sampled]
-        advance(0, len(generated), sum(len(completion.ids) for completion in generated))
-    advance(len(tasks), 0, 0)
-    return trees
+) -> tuple[int, int]:
+    """Every tree selects its leaves, all leaves go to the engine in one call, all results are backed up.
+
+    Returns the number of rollouts and of generated tokens.
+    """
+    requests, sent = [], []
+    longest = 0
+    for search in growing:
+        in_flight: dict[int, int] = {}
+        while search.requests < settings.simulations and len(in_flight) < settings.in_flight:
+            leaf = select(search.tree, settings.c, in_flight)
+            if leaf is None:
+                break
+            path = ids_to(search.tree, leaf)
+            seed = seed_of(settings.seed, search.task.task_id, leaf, node_visits(search.tree, leaf))
+            requests.append(Request(search.prefix.ids + path, settings.samples, seed, search.prefix))
+            sent.append((search, leaf))
+            longest = max(longest, max_tokens - len(path))
+            in_flight[leaf] = settings.samples
+            search.requests += 1
+
+    completions = engine.generate(requests, Sampling(longest, settings.temperature))
+    answers: list[tuple[Search, int]] = []
+    for (search, leaf), sampled in zip(sent, completions, strict=True):
+        rollouts = [_rollout(search.tree, leaf, each, engine, prompter, max_tokens) for each in sampled]
+        search.tree, new = expand(search.tree, leaf, rollouts)
+        answers += [(search, node) for node in new]
+    judgements = _judge(answers, engine, prompter, settings.self_evaluation, strict)
+    for (search, node), judgement in zip(answers, judgements, strict=True):
+        search.judged[node] = judgement
+    for search in growing:
+        search.tree = backward(search.tree, search.judged)
+    generated = [completion for sampled in completions for completion in sampled]
+    return len(generated), sum(len(completion.ids) for completion in generated)
 
 
 def _rollout(
@@ -104,40 +131,28 @@ def _rollout(
 
 
 def _judge(
-    tasks: Sequence[Task],
-    trees: Sequence[Tree],
-    prefixes: Sequence[Prefix],
-    answers: dict[int, list[int]],
-    engine: Engine,
-    prompter: Prompter,
-    weight: float,
-    strict: bool,
-) -> dict[int, dict[int, Judgement]]:
-    """R = O + w*C of new answers [X], by tree and node. C is asked once for every finished answer, and not at all where
-    w is 0 [O].
+    answers: Sequence[tuple[Search, int]], engine: Engine, prompter: Prompter, weight: float, strict: bool
+) -> list[Judgement]:
+    """R = O + w*C of new answers [X]. C is asked once for every finished answer, and not at all where w is 0 [O].
 
     An answer cut by the length limit is unparseable, also where the part that is there would parse; it is worth 0.
     """
-    finished = {
-        (index, node): ids_to(trees[index], node)
-        for index, nodes in answers.items()
-        for node in nodes
-        if trees[index].ids[node][-1] in engine.end_ids
-    }
-    asked = list(finished) if weight else []
-    questions = [prompter.selfeval_ids(trees[index].ids[0], finished[index, node][:-1]) for index, node in asked]
-    starts = [prefixes[index] for index, _ in asked]
-    evaluations = dict(zip(asked, self_evaluations(engine, prompter, questions, starts), strict=True))
+    paths = [ids_to(search.tree, node) for search, node in answers]
+    ended = [path[-1] in engine.end_ids for path in paths]
+    asked = [index for index, ends in enumerate(ended) if ends and weight]
+    prefixes = [answers[index][0].prefix for index in asked]
+    questions = [
+        prompter.selfeval_ids(prefix.ids, paths[index][:-1]) for index, prefix in zip(asked, prefixes, strict=True)
+    ]
+    evaluations = dict(zip(asked, self_evaluations(engine, prompter, questions, prefixes), strict=True))
 
-    judgements: dict[int, dict[int, Judgement]] = {index: {} for index in answers}
-    for index, nodes in answers.items():
-        for node in nodes:
-            ids = finished.get((index, node))
-            answer = Unparseable(0, "cut by the length limit") if ids is None else _parse(prompter, ids[:-1])
-            verdict = check(answer, tasks[index].reference, tasks[index].tools, strict)
-            evaluation = evaluations.get((index, node))
-            reward = verdict.outcome + weight * (evaluation or 0.0)
-            judgements[index][node] = Judgement(verdict.right, verdict.outcome, evaluation, reward)
+    judgements = []
+    for index, (search, _) in enumerate(answers):
+        answer = _parse(prompter, paths[index][:-1]) if ended[index] else Unparseable(0, "cut by the length limit")
+        verdict = check(answer, search.task.reference, search.task.tools, strict)
+        evaluation = evaluations.get(index)
+        reward = verdict.outcome + weight * (evaluation or 0.0)
+        judgements.append(Judgement(verdict.right, verdict.outcome, evaluation, reward))
     return judgements
 
 

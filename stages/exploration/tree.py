@@ -16,15 +16,21 @@ not be asked there [O]. p(a|s) is the product of the fragment's token probabilit
 renormalised over the known children [O]. N(s,a) counts the rollouts that ran through the edge: every rollout is a visit
 of the children on its way [O]. Since rollouts run to the end, selection stops at the first node from which no request
 was yet sent, and a subtree with nothing left to expand (complete answers only, or every node asked) is skipped [O].
+
+Virtual loss: while a request is in flight, each of its n rollouts counts on its path as a visit that earned 0, so that
+the next request of the same tree goes elsewhere [O].
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 
 from stages.toolcall.scanner import Fragment
 
 GAMMA = 1.0
+NONE: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -111,23 +117,37 @@ def priors(tree: Tree, node: int) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def puct(tree: Tree, node: int, c: float) -> list[float]:
-    """Q(s,a) + c * p(a|s) * sqrt(N(s)) / (1 + N(s,a)) of every child of `node`."""
-    explored = c * math.sqrt(node_visits(tree, node))
+def puct(tree: Tree, node: int, c: float, virtual: Mapping[int, int] = NONE) -> list[float]:
+    """Q(s,a) + c * p(a|s) * sqrt(N(s)) / (1 + N(s,a)) of every child of `node`, with its `virtual` visits worth 0."""
+    children = tree.children[node]
+    visits = [tree.visits[child] + virtual.get(child, 0) for child in children]
+    explored = c * math.sqrt(1 + sum(visits))
     return [
-        tree.q[child] + explored * prior / (1 + tree.visits[child])
-        for child, prior in zip(tree.children[node], priors(tree, node), strict=True)
+        tree.q[child] * tree.visits[child] / max(1, count) + explored * prior / (1 + count)
+        for child, count, prior in zip(children, visits, priors(tree, node), strict=True)
     ]
 
 
-def select(tree: Tree, c: float) -> int | None:
-    """The node to send the next request from, or None when the whole tree is exhausted. The eldest wins a tie."""
-    if tree.exhausted[0]:
+def select(tree: Tree, c: float, in_flight: Mapping[int, int] = NONE) -> int | None:
+    """The node to send the next request from, or None when none is left. The eldest wins a tie.
+
+    `in_flight`: the rollouts asked for of each node from which a request was sent whose answer is not yet here.
+    """
+    virtual: Counter[int] = Counter()
+    for leaf, rollouts in in_flight.items():
+        virtual.update(dict.fromkeys(path_to(tree, leaf), rollouts))
+    closed = tree.exhausted
+    if in_flight:
+        closed = list(closed)
+        for node in reversed(range(len(tree))):
+            children = tree.children[node]
+            closed[node] |= node in in_flight or (tree.asked[node] and all(closed[child] for child in children))
+    if closed[0]:
         return None
     node = 0
     while tree.asked[node]:
-        scores = dict(zip(tree.children[node], puct(tree, node, c), strict=True))
-        node = max((child for child in scores if not tree.exhausted[child]), key=scores.__getitem__)
+        scores = dict(zip(tree.children[node], puct(tree, node, c, virtual), strict=True))
+        node = max((child for child in scores if not closed[child]), key=scores.__getitem__)
     return node
 
 
@@ -173,6 +193,11 @@ def backward(tree: Tree, judgements: Mapping[int, Judgement]) -> Tree:
             tree.asked[node] and all(tree.exhausted[child] for child in children)
         )
     return tree
+
+
+def forks(tree: Tree) -> int:
+    """Nodes at which a right answer and only wrong ones part: as many pairs at most as `fragments` can read off [O]."""
+    return sum(len({tree.right[child] for child in children}) == 2 for children in tree.children)
 
 
 def _delta_reward(tree: Tree, node: int) -> float:
