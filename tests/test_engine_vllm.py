@@ -1,4 +1,4 @@
-"""The vLLM engine, on a CPU, against plain forward passes and the Transformers engine."""
+"""The vLLM engine against plain forward passes and the Transformers engine."""
 
 import importlib
 import sys
@@ -186,6 +186,11 @@ def test_more_tokens_than_the_context_is_one_line(engine):
         engine.generate([Request((5,)), Request(prompt)], Sampling(5, 0.0))
     with pytest.raises(UserError, match=message):
         engine.score([(prompt, (5,) * 5)])
+
+
+def test_a_temperature_that_vllm_refuses_is_one_line(engine):
+    with pytest.raises(UserError, match=r"temperature: found 2\.5; vLLM samples at 2 at most"):
+        engine.generate([Request((5,))], Sampling(4, 2.5))
 
 
 def test_adapter(open_vllm, engine, adapter, monkeypatch):

