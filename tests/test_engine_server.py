@@ -25,7 +25,6 @@ from stages.engine.server import ServerEngine
 from stages.engine.transformers import TransformersEngine
 from stages.errors import UserError
 
-
 TARGETS = ["q_proj", "v_proj", "down_proj"]
 
 
