@@ -1,8 +1,8 @@
 """How fast exploration is: against its own engine, and against a search that sends one request per node.
 
-    python benchmarks/exploration.py                                    # engine.kind of params.yaml
-    python benchmarks/exploration.py --engine vllm
-    python benchmarks/exploration.py --engine server --rival            # a server must run at engine.server.url
+    python -m benchmarks.exploration                                    # engine.kind of params.yaml
+    python -m benchmarks.exploration --engine vllm
+    python -m benchmarks.exploration --engine server --rival            # a server must run at engine.server.url
 
 For each number of tasks, in a process of its own (peak memory is a process's):
 
@@ -36,7 +36,6 @@ from stages.artifacts import read_tasks
 from stages.engine import open_engine, seed_of
 from stages.engine.base import Completion, Engine, Prefix, Request, Sampling
 from stages.exploration.search import explore, node_rows
-from stages.exploration.tree import Tree
 from stages.fragments.pairs import harvest
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import Task
@@ -109,7 +108,7 @@ def main() -> None:
         return
     results = []
     for size in arguments.tasks:
-        command = [sys.executable, __file__, *sys.argv[1:], "--size", str(size)]
+        command = [sys.executable, "-m", "benchmarks.exploration", *sys.argv[1:], "--size", str(size)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         results.append(json.loads(done.stdout.splitlines()[-1]))
         print(row(results[-1]) if size > arguments.tasks[0] else f"{HEADER}\n{row(results[-1])}", flush=True)
@@ -136,47 +135,35 @@ def measure(arguments: argparse.Namespace, size: int) -> dict[str, Any]:
     prompter = Prompter(load_tokenizer(arguments.model), settings.model.dialect, settings.model.max_length)
     engine = open_engine(arguments.model, settings.engine.model_copy(update={"kind": arguments.engine}))
 
-    def search(engine: Engine, tasks: Sequence[Task]) -> list[Tree]:
-        """As the stage does: shard by shard."""
-        shard = settings.exploration.shard
-        return [
-            tree
-            for start in range(0, len(tasks), shard)
-            for tree in explore(
-                tasks[start : start + shard],
+    def search(engine: Engine, tasks: Sequence[Task]) -> tuple[float, int]:
+        """Explores shard by shard, as the stage does; the seconds of that, and the number of valid pairs."""
+        seconds, valid = 0.0, 0
+        for first in range(0, len(tasks), settings.exploration.shard):
+            shard = tasks[first : first + settings.exploration.shard]
+            start = time.perf_counter()
+            trees = explore(
+                shard,
                 engine,
                 prompter,
                 settings.exploration,
                 settings.engine.max_tokens,
                 settings.evaluation.strict,
             )
-        ]
-
-    def valid_pairs(trees: Sequence[Tree], tasks: Sequence[Task]) -> int:
-        return sum(
-            len(
-                harvest(
-                    list(node_rows(task.task_id, tree)),
-                    task,
-                    prompter,
-                    settings.fragments,
-                    settings.evaluation.strict,
-                ).pairs
-            )
-            for task, tree in zip(tasks, trees, strict=True)
-        )
+            seconds += time.perf_counter() - start
+            for task, tree in zip(shard, trees, strict=True):
+                nodes = list(node_rows(task.task_id, tree))
+                valid += len(harvest(nodes, task, prompter, settings.fragments, settings.evaluation.strict).pairs)
+        return seconds, valid
 
     search(engine, tasks[:16])  # first calls compile and allocate
-    recorder = Recorder(engine)
-    start = time.perf_counter()
-    trees = search(recorder, tasks)
-    seconds = time.perf_counter() - start
+    seconds, valid = search(engine, tasks)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    tokens = sum(len(each.ids) for _, _, answers in recorder.generated for sampled in answers for each in sampled)
-    valid = valid_pairs(trees, tasks)
-
+    recorder = Recorder(engine)
+    recorded, _ = search(recorder, tasks)
     profiler = cProfile.Profile()
     profiler.runcall(search, Replayer(recorder), tasks)
+    tokens = sum(len(each.ids) for _, _, answers in recorder.generated for sampled in answers for each in sampled)
+    batches = BATCHES if arguments.engine == "transformers" else (None,)
     figures = {
         "tasks": len(tasks),
         "seconds": seconds,
@@ -184,19 +171,17 @@ def measure(arguments: argparse.Namespace, size: int) -> dict[str, Any]:
         "tokens": tokens,
         "tokens_s": tokens / seconds,
         "rollouts_s": sum(request.n for requests, _, _ in recorder.generated for request in requests) / seconds,
-        "outside_share": 1 - recorder.seconds / seconds,
+        "outside_share": 1 - recorder.seconds / recorded,
         "outside_by_function": outside(profiler),
         "valid_pairs": valid,
         "valid_pairs_s": valid / seconds,
         "peak_gib": peak,
-        "raw_tokens_s": max(raw(recorder, batch) for batch in BATCHES)
-        if arguments.engine == "transformers"
-        else raw(recorder),
+        "raw_tokens_s": max(raw(recorder, batch) for batch in batches),
     }
     if arguments.rival:
-        figures |= {"rival": rival(engine, search, valid_pairs, tasks, settings.engine.server.concurrency)}
+        figures |= {"rival": rival(engine, search, tasks, settings.engine.server.concurrency)}
         if size == min(arguments.tasks):
-            figures |= {"serial": rival(engine, search, valid_pairs, tasks[:SERIAL_TASKS], 1)}
+            figures |= {"serial": rival(engine, search, tasks[:SERIAL_TASKS], 1)}
     return figures
 
 
@@ -216,20 +201,18 @@ def raw(recorder: Recorder, batch: int | None = None) -> float:
     return sum(len(each.ids) for sampled in answers for each in sampled) / (time.perf_counter() - start)
 
 
-def rival(engine: Engine, search: Any, valid_pairs: Any, tasks: Sequence[Task], threads: int) -> dict[str, float]:
+def rival(engine: Engine, search: Any, tasks: Sequence[Task], threads: int) -> dict[str, float]:
     """The one-request-per-node design with so many threads, each of which grows one tree at a time."""
     views = [OneByOne(engine) for _ in tasks]
     start = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
-        trees = [tree for [tree] in pool.map(lambda pair: search(pair[0], [pair[1]]), zip(views, tasks, strict=True))]
+        valid = sum(pairs for _, pairs in pool.map(search, views, [[task] for task in tasks]))
     seconds = time.perf_counter() - start
-    valid = valid_pairs(trees, tasks)
-    tokens = sum(view.tokens for view in views)
     return {
         "tasks": len(tasks),
         "threads": threads,
         "seconds": seconds,
-        "tokens_s": tokens / seconds,
+        "tokens_s": sum(view.tokens for view in views) / seconds,
         "valid_pairs": valid,
         "valid_pairs_s": valid / seconds,
     }
