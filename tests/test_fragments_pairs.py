@@ -146,6 +146,7 @@ def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
         c=1.0,
         self_evaluation=0.1,
         wave=8,
+        in_flight=1,
         shard=8,
     )
     trees = explore([TASK], engine, prompter, settings, 16, strict=False)
