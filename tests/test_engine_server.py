@@ -53,6 +53,7 @@ def start_vllm(folder, log, *arguments):
     ]
     command += ["--port", str(port), "--dtype", "float32", "--max-model-len", "256", "--enforce-eager"]
     command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "2048", *arguments]
+    command += ["--data-parallel-size", "2"]  # two replicas behind one address, as the README scales out
     quiet = {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     process = subprocess.Popen(
         command,
