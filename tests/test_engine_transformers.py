@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 import torch
-from tiny_model import ENGINE
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from tiny_model import ENGINE, PEAKED, new_model
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from stages.engine import open_engine, seed_of
 from stages.engine.base import Prefix, Request, Sampling
@@ -19,22 +19,9 @@ END, PAD, VOCABULARY = 2, 0, 64
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    torch.manual_seed(0)
-    config = Qwen3Config(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=8,
-        initializer_range=0.3,  # the default is so flat that greedy decoding would meet ties
-        eos_token_id=END,
-        pad_token_id=PAD,
-        tie_word_embeddings=True,
-    )
     path = tmp_path_factory.mktemp("model")
-    Qwen3ForCausalLM(config).save_pretrained(path)
+    ids = {"vocab_size": VOCABULARY, "eos_token_id": END, "pad_token_id": PAD}
+    new_model(**ids, initializer_range=PEAKED).save_pretrained(path)
     return path
 
 

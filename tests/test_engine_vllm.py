@@ -7,9 +7,10 @@ from importlib.util import find_spec
 
 import pytest
 import torch
-from test_engine_transformers import full_logprobs
-from tiny_model import ENGINE
-from transformers import AutoModelForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from test_engine_transformers import END, PAD, VOCABULARY, full_logprobs
+from test_engine_transformers import prompts as sequences
+from tiny_model import ENGINE, PEAKED, VLLM_SHAPE, new_model
+from transformers import AutoModelForCausalLM
 
 from stages import params
 from stages.engine import seed_of
@@ -17,28 +18,14 @@ from stages.engine.base import Request, Sampling
 from stages.engine.transformers import TransformersEngine
 from stages.errors import UserError
 
-END, PAD, VOCABULARY, CONTEXT = 2, 0, 64, 512
+CONTEXT = 512
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    torch.manual_seed(0)
-    config = Qwen3Config(
-        vocab_size=VOCABULARY,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=32,
-        initializer_range=0.3,  # the default is so flat that greedy decoding would meet ties
-        max_position_embeddings=CONTEXT,
-        eos_token_id=END,
-        pad_token_id=PAD,
-        tie_word_embeddings=True,
-    )
     path = tmp_path_factory.mktemp("model")
-    Qwen3ForCausalLM(config).save_pretrained(path)
+    ids = {"vocab_size": VOCABULARY, "eos_token_id": END, "pad_token_id": PAD}
+    new_model(**VLLM_SHAPE, **ids, initializer_range=PEAKED, max_position_embeddings=CONTEXT).save_pretrained(path)
     return path
 
 
@@ -84,16 +71,10 @@ def engine(open_vllm, folder):
     return open_vllm(folder)
 
 
-def sequences(count, seed=1, start=()):
-    """Ids to ask about, of 3 to 29 tokens after `start`."""
-    generator = torch.Generator().manual_seed(seed)
-    lengths = torch.randint(3, 30, (count,), generator=generator).tolist()
-    return [start + tuple(torch.randint(3, VOCABULARY, (length,), generator=generator).tolist()) for length in lengths]
-
-
 def prompts():
     """Half of them start alike, with more tokens than a block of vLLM's prefix cache holds on a CPU."""
-    return sequences(10) + sequences(10, seed=2, start=tuple(range(3, 63)) * 3)
+    start = tuple(range(3, 63)) * 3
+    return sequences(10) + [start + rest for rest in sequences(10, seed=2)]
 
 
 def ids(outputs):

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from tiny_tokenizer import save_tokenizer
@@ -10,6 +11,8 @@ from transformers import AutoModelForCausalLM, Qwen3Config, Qwen3ForCausalLM
 from stages import params
 
 END = 256
+PEAKED = 0.3  # initializer_range; the default is so flat that greedy decoding would meet ties
+VLLM_SHAPE = {"hidden_size": 64, "intermediate_size": 128, "head_dim": 32}  # vLLM's attention on a CPU wants wide heads
 ENGINE = params.Engine(
     kind="transformers",
     dtype="float32",
@@ -21,22 +24,27 @@ ENGINE = params.Engine(
 )
 
 
-def save_model(folder: Path) -> None:
+def new_model(**changes: Any) -> Qwen3ForCausalLM:
+    """Random weights, the same for the same values of its Qwen3Config."""
     torch.manual_seed(0)
-    config = Qwen3Config(
-        vocab_size=259,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=8,
-        initializer_range=0.1,
-        eos_token_id=END,
-        pad_token_id=END,
-        tie_word_embeddings=True,
-    )
-    Qwen3ForCausalLM(config).save_pretrained(folder)
+    config = {
+        "vocab_size": 259,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "initializer_range": 0.1,
+        "eos_token_id": END,
+        "pad_token_id": END,
+        "tie_word_embeddings": True,
+    }
+    return Qwen3ForCausalLM(Qwen3Config(**config | changes))
+
+
+def save_model(folder: Path, **changes: Any) -> None:
+    new_model(**changes).save_pretrained(folder)
     save_tokenizer(folder)
 
 
