@@ -72,6 +72,15 @@ PAIRS: dict[str, Any] = {
     "rejected_q": pl.Float64,
     "chosen_visits": pl.Int32,
     "rejected_visits": pl.Int32,
+    "answer": pl.Int32,  # row of the iteration's ANSWERS on which prompt + chosen lies
+}
+
+# Answers to an iteration's tasks, the model's own or references: what its pairs branch off, and what is learnt whole.
+ANSWERS: dict[str, Any] = {
+    "task_id": pl.String,
+    "prompt": IDS,
+    "answer": IDS,
+    "learn": pl.Boolean,  # a right one
 }
 
 # One row an answered task.

@@ -83,6 +83,7 @@ class Synthesis(Section):
     validation: int = Count
     test_seen: int = Count
     test_unseen: int = Count
+    train_wording: float = Field(gt=0.0, le=1.0)  # share of the training phrases that the tasks for warm-up use
     unseen_tools: float = Share  # share of the tools that only the unseen test split shows
     max_tools: int = Count  # candidate tools in one prompt
     mixture: Mixture
@@ -129,18 +130,23 @@ class Exploration(Section):
 
 
 class Fragments(Section):
+    span: Literal["fragment", "rest", "response", "path"]  # how much of an answer a pair is about
+    answers: Literal[
+        "found", "reference", "both"
+    ]  # to learn whole: the tree's right ones, references, these where none
     margin: float = Field(ge=0.0)  # least Q gap
     visits: int = Count  # least visits of either sibling
 
 
 class Preference(Section):
     seed: int
-    loss: Literal["sigmoid", "ipo", "simpo"]
+    loss: Literal["sigmoid", "ipo", "simpo", "sft"]  # sft: the answers alone, without pairs
     beta: float = Positive
-    sft: float = Field(ge=0.0)  # weight of the chosen fragment's negative log-likelihood
-    epochs: int = Count
+    sft: float = Field(ge=0.0)  # weight of the right answers' negative log-likelihood
+    updates: int = Count
+    checks: int = Count  # evenly spaced models of which the best on validation is kept
     learning_rate: float = Positive
-    batch: int = Count  # pairs an update
+    batch: int = Count  # answers an update, with the pairs that branch off them
     warmup: float = Share
 
 

@@ -67,6 +67,7 @@ class FakePrompter:
 
     dialect = pythonic
     token_bytes = TOKEN_BYTES
+    end_id = END
     end_ids = frozenset({END})
     yes, no = YES, NO
 

@@ -8,13 +8,13 @@ from exploration_fakes import END, PROMPT, FakeEngine, FakePrompter, ids_of, tas
 from stages import params
 from stages.answering import parse
 from stages.exploration.search import explore, node_rows
-from stages.fragments.pairs import balanced, harvest
+from stages.fragments.pairs import balanced, harvest, right_answer
 from stages.fragments.run import profile
 from stages.toolcall.checker import check, consistent
 from stages.toolcall.types import ErrorKind
 
 [TASK] = tasks(1)  # right: f with a=1 and b="x", in any order
-SETTINGS = params.Fragments(margin=0.1, visits=1)
+SETTINGS = params.Fragments(span="fragment", answers="both", margin=0.1, visits=1)
 
 
 def node(number, parent, pieces, kind, q=0.0, right=False, visits=1, end=False):
@@ -67,12 +67,13 @@ def test_a_pair_has_highest_and_lowest_q_and_their_common_tokens_in_the_prompt()
             "path": "path of 7",
             "error": ErrorKind.WRONG_TYPE,
             "prompt": [0, 0, 0, PROMPT, *ids_of(b"[", b"f(", b"a=")],
-            "chosen": [*ids_of(b"1")],
-            "rejected": [*ids_of(b'"y"')],
+            "chosen": ids_of(b"1"),
+            "rejected": ids_of(b'"y"'),
             "chosen_q": 0.9,
             "rejected_q": 0.1,
             "chosen_visits": 3,
             "rejected_visits": 4,
+            "answer": ids_of(b"[", b"f(", b"a=", b"1"),
         }
     ]
     assert not found.reasons
@@ -97,8 +98,8 @@ def test_an_end_token_is_in_a_pair_only_where_one_was_generated():
         node(5, 3, (b")]",), "next", 0.4, end=True, visits=2),
     )
     [pair] = found.pairs
-    assert pair["chosen"] == [*ids_of(b", ", b"b=", b'"x"')]
-    assert pair["rejected"] == [*ids_of(b")]"), END]
+    assert pair["chosen"] == ids_of(b", ", b"b=", b'"x"')
+    assert pair["rejected"] == (*ids_of(b")]"), END)
     assert pair["error"] == ErrorKind.MISSING_PARAMETER
 
 
@@ -115,8 +116,8 @@ def test_margin_visits_and_a_right_answer_are_asked_for():
         node(4, 2, (b"a=", b"2"), "argument", 0.4, visits=1),
     )
     assert reasons(right, wrong) == {"margin": 1}
-    assert len(gather(right, wrong, settings=params.Fragments(margin=0.05, visits=1)).pairs) == 1
-    assert reasons(right, wrong, settings=params.Fragments(margin=0.05, visits=2)) == {"visits": 1}
+    assert len(gather(right, wrong, settings=SETTINGS.model_copy(update={"margin": 0.05})).pairs) == 1
+    assert reasons(right, wrong, settings=SETTINGS.model_copy(update={"margin": 0.05, "visits": 2})) == {"visits": 1}
     assert reasons(right | {"right": False}, wrong) == {"no_right": 1}
     assert reasons(right, wrong | {"visits": 0}) == {}
     assert reasons(right, wrong | {"kind": "cut"}) == {"cut": 1}
@@ -128,10 +129,57 @@ def test_what_begins_like_its_sibling_is_told_apart_by_the_token_that_follows():
         node(4, 2, (b"a=", b"1", b"2"), "argument", 0.2),
         node(5, 3, (b",", b" ", b"b=", b'"x"'), "argument", 0.9, True),
     )
-    assert [(pair["chosen"], pair["rejected"]) for pair in found.pairs] == [([*ids_of(b",")], [*ids_of(b"2")])]
+    assert [(pair["chosen"], pair["rejected"]) for pair in found.pairs] == [(ids_of(b","), ids_of(b"2"))]
     assert reasons(
         node(3, 2, (b"a=", b"1"), "argument", 0.9, True, 2), node(4, 2, (b"a=", b"1", b"2"), "argument", 0.2)
     ) == {"prefix": 1}
+
+
+A = node(3, 2, (b"a=", b"1"), "argument", 0.6, True, 5)
+GOOD = node(4, 3, (b", ", b"b=", b'"x"'), "argument", 0.9, True, 2)
+GOOD_END = node(5, 4, (b")]",), "next", 0.9, True, 2, end=True)
+BAD = node(6, 3, (b", ", b"b=", b'"y"'), "argument", 0.3, visits=3)
+BAD_END = node(7, 6, (b")]",), "next", 0.3, visits=3, end=True)
+WHOLE = (b"[", b"f(", b"a=", b"1", b", ", b"b=")
+
+
+@pytest.mark.parametrize(
+    ("span", "chosen", "rejected"),
+    [
+        ("fragment", ids_of(b'"x"'), ids_of(b'"y"')),
+        ("rest", (*ids_of(b'"x"', b")]"), END), (*ids_of(b'"y"', b")]"), END)),
+        ("response", (*ids_of(b'"x"', b")]"), END), (*ids_of(b'"y"', b")]"), END)),
+        ("path", (*ids_of(b'"x"'), END), (*ids_of(b'"y"'), END)),  # an end that nobody generated
+    ],
+)
+def test_a_span_says_how_much_of_an_answer_a_pair_is_about(span, chosen, rejected):
+    settings = SETTINGS.model_copy(update={"span": span})
+    [pair] = gather(A, GOOD, GOOD_END, BAD, BAD_END, settings=settings).pairs
+    assert pair["prompt"] == [0, 0, 0, PROMPT, *ids_of(*WHOLE)]
+    assert (pair["chosen"], pair["rejected"]) == (chosen, rejected)
+    assert pair["error"] == (ErrorKind.UNPARSEABLE if span == "path" else ErrorKind.WRONG_VALUE)
+    whole = (*ids_of(*WHOLE, b'"x"', b")]"), END)
+    assert pair["answer"] == ((*ids_of(*WHOLE, b'"x"'), END) if span == "path" else whole)
+
+
+def test_only_the_authors_pairs_choose_what_is_wrong():
+    bad, worse = BAD | {"node": 4, "q": 0.8}, node(5, 3, (b", ", b"b=", b"1"), "argument", 0.1)
+    assert reasons(A, bad, worse) == {"no_right": 1}
+    [pair] = gather(A, bad, worse, settings=SETTINGS.model_copy(update={"span": "path"})).pairs
+    assert pair["chosen"] == (*ids_of(b'"y"'), END)
+
+
+def test_whole_responses_need_a_right_and_a_wrong_one():
+    response = SETTINGS.model_copy(update={"span": "response"})
+    assert reasons(A, GOOD, GOOD_END, settings=response) == {"no_wrong": 1}
+    assert reasons(A, BAD | {"node": 4}, BAD_END | {"node": 5, "parent": 4}, settings=response) == {"no_right": 1}
+
+
+def test_the_right_answer_of_highest_q_is_learnt():
+    other = node(6, 3, (b", ", b"b=", b'"x"', b")]"), "next", 0.95, True, end=True)
+    assert right_answer([ROOT, CHOICE, NAME, A, GOOD, GOOD_END]) == (*ids_of(*WHOLE, b'"x"', b")]"), END)
+    assert right_answer([ROOT, CHOICE, NAME, A, GOOD, GOOD_END, other])[-2:] == (*ids_of(b")]"), END)
+    assert right_answer([ROOT, CHOICE, NAME, A, BAD | {"node": 4}, BAD_END | {"node": 5, "parent": 4}]) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -154,7 +202,10 @@ def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
     generated = [prompt + answer for prompt, answer in engine.answers]
     for pair in found.pairs:
         assert pair["chosen"][0] != pair["rejected"][0]
-        both = [tuple(pair["prompt"] + pair[side]) for side in ("chosen", "rejected")]
+        both = [(*pair["prompt"], *pair[side]) for side in ("chosen", "rejected")]
+        whole = (0, 0, 0, PROMPT, *pair["answer"])
+        assert whole in generated
+        assert whole[: len(both[0])] == both[0]
         assert all(any(full[: len(ids)] == ids for full in generated) for ids in both)
         rejected = b"".join(prompter.token_bytes[token] for token in both[1][4:] if token != END)
         assert not consistent(rejected, TASK.reference, TASK.tools, False, prompter.dialect, both[1][-1] == END)

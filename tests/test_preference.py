@@ -1,4 +1,4 @@
-"""Preference training of fragments: the loss by hand, its effect, and the same bytes twice."""
+"""Preference training of fragments: trunks and branches, the loss by hand, its effect, and the same bytes twice."""
 
 import json
 import math
@@ -9,17 +9,22 @@ import polars as pl
 import pytest
 import torch
 import yaml
-from tiny_model import END, ENGINE, digests, logprobs, model_params, save_model, weights
+from tiny_model import END, ENGINE, digests, model_params, save_model, weights
+from tiny_model import logprobs as logprobs_of
+from transformers import AutoModelForCausalLM
 
 from stages import params
-from stages.artifacts import PAIRS, PREDICTIONS, write_table
+from stages.artifacts import ANSWERS, PAIRS, PREDICTIONS, write_table
 from stages.errors import UserError
-from stages.preference.dpo import SIMPO_MARGIN, check_pair, optimise
-from stages.preference.run import run
+from stages.preference.dpo import SIMPO_MARGIN, Collator, Pair, Trunk, optimise, row_of, side, token_logprobs
+from stages.preference.run import read_trunks, run
 from stages.training.sft import finetune
 
-PAIR = {"prompt_ids": [1, 2, 3, 4], "chosen_ids": [97, 98], "rejected_ids": [99, 100, 101]}
-OTHER = {"prompt_ids": [5] * 9, "chosen_ids": [102, END], "rejected_ids": [103]}
+PROMPT, ANSWER = (1, 2, 3, 4), (97, 98, 104, 105, END)
+ONE = Pair(0, 2, (99, 100, 101))
+TRUNK = Trunk(PROMPT, ANSWER, pairs=[ONE])
+OTHER = Trunk((5,) * 9, (102, END), pairs=[Pair(0, 2, (103,))])
+FORKED = Trunk(PROMPT, ANSWER, pairs=[ONE, Pair(1, 1, (110,)), Pair(2, 3, (120, 121, END)), Pair(2, 1, (7, 8))])
 LORA = params.Lora(rank=2, alpha=4.0, dropout=0.0)
 
 
@@ -29,7 +34,8 @@ def settings(**changes):
         "loss": "sigmoid",
         "beta": 0.2,
         "sft": 0.0,
-        "epochs": 1,
+        "updates": 1,
+        "checks": 1,
         "learning_rate": 1e-9,
         "batch": 2,
         "warmup": 0.0,
@@ -48,10 +54,33 @@ def curve(folder, name):
     return pl.read_csv(folder / f"curves/plots/metrics/{name}.tsv", separator="\t")[name].to_list()
 
 
-def train(pairs, base, folder, model=None, **changes):
-    """The model after the last epoch."""
+def train(trunks, base, folder, model=None, **changes):
+    """The model after the last update."""
     model = model or model_params(base)
-    return optimise(pairs, base, model, folder / "model", settings(**changes), ENGINE, folder / "curves")[-1]
+    return optimise(trunks, base, model, folder / "model", settings(**changes), ENGINE, folder / "curves")[-1]
+
+
+def sides(trunk, pair):
+    """(prompt, chosen) and (prompt, rejected) of a pair, as lists."""
+    prompt = [*trunk.prompt, *trunk.answer[: pair.at]]
+    return (prompt, list(trunk.answer[pair.at : pair.at + pair.chosen])), (prompt, list(pair.rejected))
+
+
+def test_a_branch_is_what_the_same_text_alone_would_be(base):
+    """Rows of different lengths, several branches at one token, one of a single token and one that ends its turn."""
+    network = AutoModelForCausalLM.from_pretrained(base)
+    trunks = [FORKED, OTHER]
+    batch = Collator(END)([row_of(trunk) for trunk in trunks])
+    with torch.no_grad():
+        logprobs = token_logprobs(network, batch)
+    pairs = [(trunk, pair) for trunk in trunks for pair in trunk.pairs]
+    for which, name in enumerate(("chosen", "rejected")):
+        found, tokens = side(logprobs, batch[name], len(pairs))
+        alone = [logprobs_of(base, *sides(trunk, pair)[which]) for trunk, pair in pairs]
+        assert found.tolist() == pytest.approx([each.sum().item() for each in alone], abs=1e-4)
+        assert tokens.tolist() == [len(each) for each in alone]
+    answers = torch.cat([logprobs_of(base, list(trunk.prompt), list(trunk.answer)) for trunk in trunks])
+    assert logprobs[batch["learnt"]].tolist() == pytest.approx(answers.tolist(), abs=1e-4)
 
 
 def by_hand(loss, chosen, rejected, reference_chosen, reference_rejected, beta):
@@ -70,39 +99,55 @@ def by_hand(loss, chosen, rejected, reference_chosen, reference_rejected, beta):
 def test_loss_by_hand(base, tmp_path, loss, sft):
     """The loss at the second update, when the model has left its reference. No end token is added to a fragment."""
     changes = {"loss": loss, "sft": sft, "learning_rate": 0.003, "batch": 1}
-    one = train([PAIR], base, tmp_path / "one", epochs=1, **changes)
-    train([PAIR], base, tmp_path / "two", epochs=2, **changes)
-    sides = [PAIR["chosen_ids"], PAIR["rejected_ids"]]
-    reference = [logprobs(base, PAIR["prompt_ids"], ids) for ids in sides]
-    moved = [logprobs(one, PAIR["prompt_ids"], ids) for ids in sides]
-    expected = [by_hand(loss, *at, *reference, 0.2) - sft * at[0].mean() for at in (reference, moved)]
-    assert curve(tmp_path / "two", "loss") == pytest.approx([float(value) for value in expected], abs=1e-3)
-    assert curve(tmp_path / "two", "chosen_logprob") == pytest.approx(
-        [reference[0].sum().item(), moved[0].sum().item()], abs=1e-3
-    )
+    one = train([TRUNK], base, tmp_path / "one", updates=1, **changes)
+    train([TRUNK], base, tmp_path / "two", updates=2, **changes)
+    reference = [logprobs_of(base, *each) for each in sides(TRUNK, ONE)]
+    expected = []
+    for folder in (base, one):
+        at = [logprobs_of(folder, *each) for each in sides(TRUNK, ONE)]
+        whole = logprobs_of(folder, list(PROMPT), list(ANSWER))
+        expected.append(float(by_hand(loss, *at, *reference, 0.2) - sft * whole.mean()))
+        assert curve(tmp_path / "two", "chosen_logprob")[len(expected) - 1] == pytest.approx(
+            at[0].sum().item(), abs=1e-3
+        )
+    assert curve(tmp_path / "two", "loss") == pytest.approx(expected, abs=1e-3)
     assert abs(expected[1] - expected[0]) > 0.01
 
 
+def test_every_pair_weighs_the_same_whatever_shares_its_trunk(base, tmp_path):
+    train([FORKED, Trunk(PROMPT, ANSWER)], base, tmp_path)
+    assert curve(tmp_path, "loss") == pytest.approx([math.log(2) * 4 / 2], abs=1e-3)
+
+
 def test_chosen_rises_and_rejected_falls(base, tmp_path):
-    trained = train([PAIR, OTHER], base, tmp_path, learning_rate=0.003, epochs=8, sft=0.2)
-    for pair in (PAIR, OTHER):
-        gain = {
-            side: (
-                logprobs(trained, pair["prompt_ids"], pair[side]).sum()
-                - logprobs(base, pair["prompt_ids"], pair[side]).sum()
-            )
-            for side in ("chosen_ids", "rejected_ids")
-        }
-        assert gain["chosen_ids"] > max(0, gain["rejected_ids"] + 0.5)
+    trained = train([TRUNK, OTHER], base, tmp_path, learning_rate=0.003, updates=8, sft=0.2)
+    for trunk in (TRUNK, OTHER):
+        chosen, rejected = (
+            (logprobs_of(trained, *each).sum() - logprobs_of(base, *each).sum()).item()
+            for each in sides(trunk, trunk.pairs[0])
+        )
+        assert chosen > max(0, rejected + 0.5)
     assert curve(tmp_path, "accuracy")[-1] == 1.0
     before, after = weights(base), weights(trained)
     assert [name for name in before if torch.equal(before[name], after[name])] == []
 
 
+def test_without_pairs_the_answers_that_are_right_are_learnt(base, tmp_path):
+    wrong = Trunk(PROMPT, (111, 112), learn=False, pairs=[Pair(0, 2, (113,))])
+    trained = train([TRUNK, wrong], base, tmp_path, loss="sft", sft=1.0, learning_rate=0.003, updates=8)
+    gains = [
+        (logprobs_of(trained, list(PROMPT), ids) - logprobs_of(base, list(PROMPT), ids)).sum().item()
+        for ids in (list(ANSWER), [111, 112])
+    ]
+    assert gains[0] > 0.5
+    assert gains[1] < 0.1
+    assert not (tmp_path / "curves/plots/metrics/margin.tsv").exists()
+
+
 def test_same_bytes_twice_with_and_without_adapter(base, tmp_path):
     for model in (model_params(base), model_params(base, LORA)):
         for name in ("a", "b"):
-            train([PAIR, OTHER], base, tmp_path / name, model, learning_rate=0.003)
+            train([FORKED, OTHER], base, tmp_path / name, model, learning_rate=0.003, sft=1.0)
         assert digests(tmp_path / "a") == digests(tmp_path / "b")
 
 
@@ -110,10 +155,10 @@ def test_adapter_goes_on_from_the_one_it_starts_with(base, tmp_path):
     """The reference is the adapter at the start, so the first loss is log 2; the base model never changes."""
     model, before = model_params(base, LORA), digests(base)
     tuning = params.Training(seed=1, epochs=4, learning_rate=0.01, batch=1, warmup=0.0)
-    finetune([((1, 2, 3, 4), (99, 100, 101))], model, tmp_path / "it0", tuning, ENGINE)
-    trained = train([PAIR], tmp_path / "it0", tmp_path, model, learning_rate=0.003, batch=1)
+    finetune([(PROMPT, ONE.rejected)], model, tmp_path / "it0", tuning, ENGINE)
+    trained = train([TRUNK], tmp_path / "it0", tmp_path, model, learning_rate=0.003, batch=1)
     assert curve(tmp_path, "loss") == pytest.approx([math.log(2)], abs=1e-4)
-    unadapted = logprobs(base, PAIR["prompt_ids"], PAIR["rejected_ids"]).sum().item()
+    unadapted = logprobs_of(base, list(PROMPT), list(ONE.rejected)).sum().item()
     assert curve(tmp_path, "rejected_logprob")[0] > unadapted + 0.5
     assert digests(base) == before
     files = digests(trained)
@@ -121,30 +166,43 @@ def test_adapter_goes_on_from_the_one_it_starts_with(base, tmp_path):
     assert not any(name.startswith("ref") for name in files)
 
 
+def test_a_model_that_does_not_keep_to_the_mask_is_an_error(base, tmp_path, monkeypatch):
+    """As one with a sliding window: the branch sees other tokens than the same text alone."""
+    monkeypatch.setattr("stages.preference.dpo.token_logprobs", lambda model, batch: -batch["tokens"].float())
+    with pytest.raises(UserError, match="nats a token between a chosen fragment as a branch and alone"):
+        train([TRUNK], base, tmp_path)
+
+
+PAIR = {"prompt": [*PROMPT, 97], "chosen": [98], "rejected": [99, 100], "answer": 0}
+
+
+def write_project(answers, pairs):
+    columns = dict.fromkeys((*PREDICTIONS, *PAIRS, *ANSWERS)) | {"task_id": "e"}
+    write_table(
+        [{name: (columns | row)[name] for name in ANSWERS} for row in answers], ANSWERS, "data/answers/it1.parquet"
+    )
+    write_table([{name: (columns | row)[name] for name in PAIRS} for row in pairs], PAIRS, "data/pairs/it1.parquet")
+
+
 @pytest.fixture
 def project(base, tmp_path, monkeypatch):
-    """A folder with what the stage reads for it1: two pairs, and a validation split half of which `base` answers."""
+    """A folder with what the stage reads for it1: an answer, a pair, and validation tasks, half answered by `base`."""
     text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
     text["model"]["path"] = str(base)
     text["engine"]["threads"] = 1
-    text["preference"] |= {"epochs": 3, "batch": 2, "learning_rate": 0.003}
+    text["preference"] |= {"updates": 3, "checks": 3, "batch": 2, "learning_rate": 0.003}
     text["iterations"] = {"it1": {"previous": "base", "ratio": 0.5}}
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(text))
-    columns = dict.fromkeys((*PREDICTIONS, *PAIRS))
+    columns = dict.fromkeys(PREDICTIONS)
     answers = [columns | {"task_id": f"v{i}", "split": "validation", "right": i < 5} for i in range(10)]
     answers += [columns | {"task_id": "t", "split": "test_seen", "right": False}]
-    write_table(
-        [{name: row[name] for name in PREDICTIONS} for row in answers], PREDICTIONS, "data/predictions/base.parquet"
-    )
-    rows = [
-        columns | {"task_id": "e"} | {name.removesuffix("_ids"): ids for name, ids in p.items()} for p in (PAIR, OTHER)
-    ]
-    write_table([{name: row[name] for name in PAIRS} for row in rows], PAIRS, "data/pairs/it1.parquet")
+    write_table(answers, PREDICTIONS, "data/predictions/base.parquet")
+    write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": True}], [PAIR])
 
 
 @pytest.mark.parametrize(("after", "kept"), [((0.4, 0.5, 0.3), 0), ((0.4, 0.7, 0.7), 2)])
-def test_the_best_epoch_on_validation_is_kept_or_none(base, project, monkeypatch, after, kept):
+def test_the_best_check_on_validation_is_kept_or_none(base, project, monkeypatch, after, kept):
     scores, seen = iter(after), []
 
     def score(folder, params):
@@ -158,11 +216,11 @@ def test_the_best_epoch_on_validation_is_kept_or_none(base, project, monkeypatch
     assert all(torch.equal(now[name], expected[name]) for name in now)
     assert not any(torch.equal(one[name], other[name]) for one, other in pairwise(seen) for name in one)
     figures = json.loads(Path("metrics/preference/it1.json").read_text())
-    assert figures == {"pairs": 2, "kept_epoch": kept, "validation": [0.5, *after]}
+    assert figures == {"answers": 1, "pairs": 1, "kept_check": kept, "validation": [0.5, *after]}
 
 
 def test_without_pairs_the_model_stays_as_it_was(base, project):
-    write_table([], PAIRS, "data/pairs/it1.parquet")
+    write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": True}], [])
     run("it1")
     before, after = weights(base), weights(Path("data/models/it1"))
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -172,12 +230,15 @@ def test_without_pairs_the_model_stays_as_it_was(base, project):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"chosen_ids": []}, "pairs: column chosen: found no tokens"),
-        ({"rejected_ids": [97, 99]}, "pairs: chosen and rejected both begin with token 97"),
-        ({"prompt_ids": [1] * 38}, "pairs: found 41 tokens, expected at most model.max_length = 40"),
+        ({"chosen": []}, "task e: column chosen: found no tokens"),
+        ({"rejected": [98, 99]}, "task e: chosen and rejected both begin with token 98"),
+        ({"chosen": [104]}, "task e: prompt and chosen are not how row 0 of data/answers/it1.parquet begins"),
+        ({"answer": 1}, "task e: column answer: found 1, expected a row of data/answers/it1.parquet"),
+        ({"rejected": [99] * 36}, "row 0: found 41 tokens, expected at most model.max_length = 40"),
     ],
 )
-def test_a_pair_that_would_train_on_something_else_is_an_error(change, message):
-    check_pair(PAIR, "pairs", 40)
+def test_a_pair_that_would_train_on_something_else_is_an_error(project, change, message):
+    assert [trunk.pairs for trunk in read_trunks("it1", 40)] == [[Pair(1, 1, (99, 100))]]
+    write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": True}], [PAIR | change])
     with pytest.raises(UserError, match=message):
-        check_pair(PAIR | change, "pairs", 40)
+        read_trunks("it1", 40)

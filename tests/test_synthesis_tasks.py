@@ -33,6 +33,7 @@ PARAMS = Synthesis(
     validation=45,
     test_seen=90,
     test_unseen=90,
+    train_wording=0.5,
     unseen_tools=0.25,
     max_tools=6,
     mixture=EVEN,
@@ -100,7 +101,9 @@ def test_test_values_and_phrases_are_not_those_of_training(samples, pool):
     years = {split: set() for split in ("train", "test_seen")}
     for s in samples:
         if s.task.split in years:
-            years[s.task.split] |= {year for year in ("2025-", "2026-") if year in text_of(s.task)}
+            # What users say: a result may be of the year after.
+            said = "\n".join(m["content"] for m in s.task.messages if m["role"] == "user")
+            years[s.task.split] |= {year for year in ("2025-", "2026-") if year in said}
     assert years == {"train": {"2025-"}, "test_seen": {"2026-"}}
 
 
@@ -310,7 +313,7 @@ def test_verbalising_never_says_an_unsaid_value_and_varies(pool, held):
     rng = random.Random(0)
     roster = rosters(pool, held)[0]
     program = execute(sample("report", roster, pool.entities, "train", 6, rng))
-    texts = {verbalise(program, "train", rng).task.messages[0]["content"] for _ in range(20)}
+    texts = {verbalise(program, "train", 1.0, rng).task.messages[0]["content"] for _ in range(20)}
     assert len(texts) > 10
 
 
@@ -343,3 +346,12 @@ def test_run_writes_readable_tables_and_metrics_twice_the_same(tmp_path, monkeyp
     assert found["rejected"]["all"] == len(pl.read_parquet(tmp_path / "a" / "rejected.parquet"))
     assert found["rejected"]["all"] == sum(sum(layer.values()) for layer in list(found["rejected"].values())[1:])
     assert len(read_tasks(tmp_path / "a" / "train.parquet")) == 27
+
+
+def test_warm_up_hears_a_part_of_what_exploration_hears(samples):
+    """The first half of every list of phrases, rounded up; whatever the exploration's users say, nobody else added."""
+    sides = ([s.phrases for s in samples if s.task.split == split] for split in ("train", "explore"))
+    train, explore = ({phrase for said in side for phrase in said} for side in sides)
+    assert train.isdisjoint(JOINS["train"][3:])
+    assert not explore.isdisjoint(JOINS["train"][3:])
+    assert len(explore - train) > 50

@@ -118,9 +118,12 @@ def test_the_cheap_head_is_trls_head(base):
 def test_schedule_shows_every_sample_once_an_epoch_and_groups_lengths():
     chance = random.Random(2)
     lengths = [chance.randint(10, 300) for _ in range(2005)]
-    order = schedule(lengths, 3, 32, 1)
+    order = schedule(lengths, 3 * 2005, 32, 1)
     assert sorted(order) == sorted([*range(2005)] * 3)
-    assert order == schedule(lengths, 3, 32, 1) != schedule(lengths, 3, 32, 2)
+    assert order == schedule(lengths, 3 * 2005, 32, 1) != schedule(lengths, 3 * 2005, 32, 2)
+    begun = schedule(lengths, 2005 + 100, 32, 1)
+    assert len(begun) == 2105
+    assert set(begun) == set(range(2005))
 
     def padding(order):
         batches = [[lengths[i] for i in order[start : start + 32]] for start in range(0, len(order), 32)]
@@ -131,7 +134,7 @@ def test_schedule_shows_every_sample_once_an_epoch_and_groups_lengths():
 
 def test_curriculum_goes_from_easy_to_hard_in_the_first_epoch_only():
     difficulty = [i % 10 for i in range(2560)]
-    order = schedule([1] * 2560, 2, 8, 1, difficulty)
+    order = schedule([1] * 2560, 2 * 2560, 8, 1, difficulty)
     tenths = [sum(difficulty[i] for i in order[start : start + 256]) / 256 for start in range(0, 5120, 256)]
     assert tenths[:10] == sorted(tenths[:10])
     assert tenths[9] - tenths[0] > 8

@@ -16,7 +16,8 @@ Row = dict[str, Any]  # of stages.artifacts.NODES
 
 @dataclass(frozen=True)
 class Harvest:
-    """The pairs of a tree as rows of stages.artifacts.PAIRS, and for every other branching the reason why it gave none.
+    """The pairs of a tree as rows of stages.artifacts.PAIRS, but `answer` is still its ids and not yet its number, and
+    for every other branching the reason why it gave none.
 
     Reasons: cut (fewer than two finished siblings), visits, no_right, no_wrong (every sibling can still become right),
     margin, prefix (one is the beginning of the other and nothing follows it).
@@ -26,60 +27,135 @@ class Harvest:
     reasons: Counter[str]
 
 
+class Reader:
+    """A tree's rows, in order of creation, and what its task and its model make of them."""
+
+    def __init__(self, nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Fragments, strict: bool) -> None:
+        self.nodes, self.task, self.prompter, self.settings, self.strict = nodes, task, prompter, settings, strict
+        self.children: list[list[Row]] = [[] for _ in nodes]
+        self.paths: list[tuple[int, ...]] = [()] * len(nodes)  # generated ids up to and with each node
+        for node in nodes[1:]:
+            self.children[node["parent"]].append(node)
+            self.paths[node["node"]] = self.paths[node["parent"]] + tuple(node["ids"])
+
+    def text(self, ids: tuple[int, ...]) -> tuple[bytes, bool]:
+        """The bytes of generated ids, and whether the model ended its turn with them."""
+        end_ids = self.prompter.end_ids
+        return join_bytes(ids, self.prompter.token_bytes, end_ids), bool(ids) and ids[-1] in end_ids
+
+    def wrong(self, ids: tuple[int, ...]) -> bool:
+        """Whether no accepted answer begins with these generated ids, whatever the order of its calls and arguments."""
+        text, ended = self.text(ids)
+        task = self.task
+        return not consistent(text, task.reference, task.tools, self.strict, self.prompter.dialect, ended)
+
+    def error(self, before: tuple[int, ...], ids: tuple[int, ...]) -> ErrorKind:
+        """What the generated ids add to those `before` that is wrong."""
+        prefix, _ = self.text(before)
+        both, ended = self.text(ids)
+        reference, tools = self.task.reference, self.task.tools
+        return fragment_error(prefix, both[len(prefix) :], reference, tools, self.strict, self.prompter.dialect, ended)
+
+    def pair(
+        self,
+        chosen: Row,
+        rejected: Row,
+        so_far: tuple[int, ...],
+        ids: tuple[int, ...],
+        other: tuple[int, ...],
+        answer: tuple[int, ...],
+    ) -> dict[str, Any] | None:
+        """A pair: after `so_far` `ids`, which lies on `answer`, is chosen, `other` rejected. None where one begins the
+        other.
+        """
+        common = next((i for i, (x, y) in enumerate(zip(ids, other, strict=False)) if x != y), None)
+        if common is None:
+            return None
+        return {
+            "task_id": self.task.task_id,
+            "scenario": self.task.scenario,
+            "kind": rejected["kind"],
+            "path": rejected["path"],
+            "error": self.error(so_far, so_far + other),
+            "prompt": [*self.nodes[0]["ids"], *so_far, *ids[:common]],
+            "chosen": ids[common:],
+            "rejected": other[common:],
+            "chosen_q": chosen["q"],
+            "rejected_q": rejected["q"],
+            "chosen_visits": chosen["visits"],
+            "rejected_visits": rejected["visits"],
+            "answer": answer,
+        }
+
+
 def harvest(nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Fragments, strict: bool) -> Harvest:
-    """One pair at most for each node with two visited children or more.
+    """The pairs of a tree. `settings.span` says how much of an answer a pair is about:
 
-    chosen: the sibling of highest Q that lies on a right answer. rejected: the one of lowest Q that no accepted answer
-    can begin with, whatever the order of its calls and arguments; siblings that mean the same, one of them right, are
-    so never a pair. Both have `settings.visits` visits and Qs more than `settings.margin` apart [P, margin and visits
-    O]. The prompt is the path so far with the tokens in which both begin. `nodes` are a tree's rows in order of
-    creation.
+    fragment: one pair at most for each node with two visited children or more [P].
+    rest: the same, and each side goes on to the end of an answer [O].
+    response: the best right answer of the tree against the worst wrong one, as DPO is mostly used.
+    path: for each such node the path to the child of highest Q against that to the child of lowest Q, right or wrong,
+    with an end of turn after either, as the authors' code has it.
     """
-    children: list[list[Row]] = [[] for _ in nodes]
-    paths: list[tuple[int, ...]] = [()] * len(nodes)  # generated ids up to and with each node
-    for node in nodes[1:]:
-        children[node["parent"]].append(node)
-        paths[node["node"]] = paths[node["parent"]] + tuple(node["ids"])
+    reader = Reader(nodes, task, prompter, settings, strict)
+    if settings.span == "response":
+        return _responses(reader)
+    return _paths(reader) if settings.span == "path" else _fragments(reader)
 
-    def wrong(node: Row) -> bool:
-        text, ended = _text(paths[node["node"]], prompter)
-        return not consistent(text, task.reference, task.tools, strict, prompter.dialect, ended)
 
+def _fragments(tree: Reader) -> Harvest:
+    """chosen: the sibling of highest Q that lies on a right answer. rejected: the one of lowest Q that no accepted
+    answer can begin with; siblings that mean the same, one of them right, are so never a pair. Both have
+    `settings.visits` visits and Qs more than `settings.margin` apart [P, margin and visits O]. The prompt is the path
+    so far with the tokens in which both begin.
+    """
     found = Harvest([], Counter())
-    for parent in nodes:
-        siblings = [child for child in children[parent["node"]] if child["visits"] > 0]
+    for parent in tree.nodes:
+        siblings = [child for child in tree.children[parent["node"]] if child["visits"] > 0]
         if len(siblings) < 2:
             continue
-        pair = _choose(siblings, wrong, settings)
-        if isinstance(pair, str):
-            found.reasons[pair] += 1
+        sides = _choose(siblings, tree)
+        if isinstance(sides, str):
+            found.reasons[sides] += 1
             continue
-        chosen, rejected = pair
-        common = _common(chosen["ids"], rejected["ids"])
-        chosen_ids, rejected_ids = _tail(chosen, common, children), _tail(rejected, common, children)
-        if not chosen_ids or not rejected_ids:
+        ids, other = (_finished(side, tree) for side in sides)
+        if tree.settings.span == "fragment":
+            ids, other = _beginning(ids, sides), _beginning(other, sides[::-1])
+        so_far = tree.paths[parent["node"]]
+        pair = tree.pair(*sides, so_far, ids, other, so_far + _finished(sides[0], tree))
+        if pair is None:
             found.reasons["prefix"] += 1
+        else:
+            found.pairs.append(pair)
+    return found
+
+
+def _responses(tree: Reader) -> Harvest:
+    finished = [node for node in tree.nodes if node["terminal"] and node["kind"] != "cut"]
+    right = [node for node in finished if node["right"]]
+    wrong = [node for node in finished if not node["right"]]
+    if not right or not wrong:
+        return Harvest([], Counter(["no_wrong" if right else "no_right"]))
+    chosen, rejected = max(right, key=lambda node: node["q"]), min(wrong, key=lambda node: node["q"])
+    ids, other = (tree.paths[node["node"]] for node in (chosen, rejected))
+    pair = tree.pair(chosen, rejected, (), ids, other, ids)
+    return Harvest([pair], Counter()) if pair else Harvest([], Counter(["prefix"]))
+
+
+def _paths(tree: Reader) -> Harvest:
+    found = Harvest([], Counter())
+    for parent in tree.nodes:
+        siblings = [child for child in tree.children[parent["node"]] if child["visits"] > 0]
+        if len(siblings) < 2:
             continue
-        so_far = paths[parent["node"]]
-        before, _ = _text(so_far, prompter)
-        both, ended = _text(paths[rejected["node"]], prompter)
-        error = fragment_error(before, both[len(before) :], task.reference, task.tools, strict, prompter.dialect, ended)
-        found.pairs.append(
-            {
-                "task_id": task.task_id,
-                "scenario": task.scenario,
-                "kind": rejected["kind"],
-                "path": rejected["path"],
-                "error": error,
-                "prompt": [*nodes[0]["ids"], *so_far, *chosen["ids"][:common]],
-                "chosen": chosen_ids,
-                "rejected": rejected_ids,
-                "chosen_q": chosen["q"],
-                "rejected_q": rejected["q"],
-                "chosen_visits": chosen["visits"],
-                "rejected_visits": rejected["visits"],
-            }
-        )
+        chosen, rejected = (best(siblings, key=lambda node: node["q"]) for best in (max, min))
+        ids, other = (_ended(tree.paths[node["node"]], tree.prompter) for node in (chosen, rejected))
+        if chosen["q"] - rejected["q"] <= tree.settings.margin:
+            found.reasons["margin"] += 1
+        elif not tree.wrong(other):
+            found.reasons["no_wrong"] += 1
+        elif pair := tree.pair(chosen, rejected, (), ids, other, ids):
+            found.pairs.append(pair)
     return found
 
 
@@ -102,44 +178,54 @@ def balanced(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [pair for index, pair in enumerate(pairs) if index not in dropped]
 
 
-def _choose(siblings: list[Row], wrong: Any, settings: Fragments) -> tuple[Row, Row] | str:
+def _choose(siblings: list[Row], tree: Reader) -> tuple[Row, Row] | str:
     """The chosen and the rejected sibling, the eldest in a tie, or why there is no pair."""
     finished = [node for node in siblings if node["kind"] != "cut"]
     if len(finished) < 2:
         return "cut"
-    visited = [node for node in finished if node["visits"] >= settings.visits]
+    visited = [node for node in finished if node["visits"] >= tree.settings.visits]
     if len(visited) < 2:
         return "visits"
     right = [node for node in visited if node["right"]]
     if not right:
         return "no_right"
-    against = [node for node in visited if not node["right"] and wrong(node)]
+    against = [node for node in visited if not node["right"] and tree.wrong(tree.paths[node["node"]])]
     if not against:
         return "no_wrong"
     chosen = max(right, key=lambda node: node["q"])
     rejected = min(against, key=lambda node: node["q"])
-    return (chosen, rejected) if chosen["q"] - rejected["q"] > settings.margin else "margin"
+    return (chosen, rejected) if chosen["q"] - rejected["q"] > tree.settings.margin else "margin"
 
 
-def _text(ids: tuple[int, ...], prompter: Prompter) -> tuple[bytes, bool]:
-    """The bytes of generated ids, and whether the model ended its turn with them."""
-    return join_bytes(ids, prompter.token_bytes, prompter.end_ids), bool(ids) and ids[-1] in prompter.end_ids
-
-
-def _common(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many tokens two fragments share from the start."""
-    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-
-
-def _tail(node: Row, common: int, children: list[list[Row]]) -> list[int]:
-    """What a fragment has beyond the common tokens.
-
-    Where that is nothing (1 beside 12), the token that came next makes the difference: the first of the best child, for
-    a right fragment on a right answer, for a wrong one the most visited.
+def _finished(side: Row, tree: Reader) -> tuple[int, ...]:
+    """The token ids from one side of a pair to the end of an answer: on by the best child from a right fragment, by the
+    most visited from a wrong one.
     """
-    tail = list(node["ids"][common:])
-    following = [child for child in children[node["node"]] if child["right"] == node["right"]]
-    if tail or not following:
-        return tail
-    best = max(following, key=lambda child: child["q"] if node["right"] else child["visits"])
-    return list(best["ids"][:1])
+    ids, node = tuple(side["ids"]), side
+    while following := [child for child in tree.children[node["node"]] if child["right"] == side["right"]]:
+        node = max(following, key=lambda child: child["q"] if side["right"] else child["visits"])
+        ids += tuple(node["ids"])
+    return ids
+
+
+def _beginning(ids: tuple[int, ...], sides: tuple[Row, Row]) -> tuple[int, ...]:
+    """The fragment of the first of two sides, whose way to the end is `ids`; with the token that came next, where the
+    fragment is how the other one begins (1 beside 12).
+    """
+    mine, other = (tuple(side["ids"]) for side in sides)
+    return ids[: len(mine) + (other[: len(mine)] == mine)]
+
+
+def _ended(ids: tuple[int, ...], prompter: Prompter) -> tuple[int, ...]:
+    return ids if ids[-1] in prompter.end_ids else (*ids, prompter.end_id)
+
+
+def right_answer(nodes: Sequence[Row]) -> tuple[int, ...] | None:
+    """The generated ids of the right answer of highest Q in a tree, the eldest in a tie; None where there is none."""
+    right = [node for node in nodes if node["terminal"] and node["right"]]
+    if not right:
+        return None
+    node, ids = max(right, key=lambda node: node["q"]), ()
+    while node["parent"] >= 0:
+        ids, node = (*node["ids"], *ids), nodes[node["parent"]]
+    return ids

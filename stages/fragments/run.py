@@ -1,27 +1,30 @@
-"""The stage `fragments`: preference pairs and the deficiency profile of an iteration, from its search trees [P]."""
+"""The stage `fragments`: preference pairs, right answers and the deficiency profile of an iteration [P]."""
 
 from collections import Counter
 from typing import Any
 
 import polars as pl
 
-from stages.artifacts import NODES, PAIRS, SELECTED, read_table, row_task, write_json, write_table
+from stages.artifacts import ANSWERS, NODES, PAIRS, SELECTED, read_table, row_task, write_json, write_table
 from stages.door import log
+from stages.engine.base import Ids
 from stages.errors import UserError
-from stages.fragments.pairs import Harvest, balanced, harvest
+from stages.fragments.pairs import Harvest, balanced, harvest, right_answer
 from stages.params import load
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import ErrorKind
 
 
 def run(iteration: str) -> None:
-    """Makes data/pairs/<iteration>.parquet and metrics/fragments/<iteration>.json from the trees of the iteration."""
+    """Makes data/pairs/, data/answers/ (<iteration>.parquet) and metrics/fragments/<iteration>.json from the trees."""
     params = load()
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
     selected = read_table(f"data/selection/{iteration}.parquet", SELECTED).filter("kept")
     tasks = {row["task_id"]: row_task(row) for row in selected.iter_rows(named=True)}
     file = f"data/exploration/{iteration}.parquet"
-    harvests = []
+    harvests: list[Harvest] = []
+    prompts: dict[str, list[int]] = {}
+    learnt: dict[tuple[str, Ids], bool] = {}  # answers, in order: whether to learn them whole
     for tree in read_table(file, NODES).partition_by("task_id", maintain_order=True):
         task_id = tree["task_id"][0]
         if task_id not in tasks:
@@ -30,16 +33,32 @@ def run(iteration: str) -> None:
             )
         if tree["node"].to_list() != list(range(tree.height)):
             raise UserError(f"{file}: column node: task {task_id}: expected the nodes 0, 1, 2, ... in order")
-        harvests.append(harvest(tree.to_dicts(), tasks[task_id], prompter, params.fragments, params.evaluation.strict))
+        task, nodes = tasks[task_id], tree.to_dicts()
+        harvests.append(harvest(nodes, task, prompter, params.fragments, params.evaluation.strict))
+        found = None if params.fragments.answers == "reference" else right_answer(nodes)
+        if found is None and params.fragments.answers != "found":
+            found = prompter.completion_ids(task.reference.answer())
+        prompts[task_id] = nodes[0]["ids"]
+        if found is not None:
+            learnt[task_id, found] = True
     pairs = [pair for each in harvests for pair in each.pairs]
     trained = balanced(pairs)
+    for pair in trained:
+        learnt.setdefault((pair["task_id"], pair["answer"]), params.fragments.span != "path")  # a path may be wrong
+    number = {answer: index for index, answer in enumerate(learnt)}
+    trained = [pair | {"answer": number[pair["task_id"], pair["answer"]]} for pair in trained]
+    rows = [
+        {"task_id": task_id, "prompt": prompts[task_id], "answer": ids, "learn": learn}
+        for (task_id, ids), learn in learnt.items()
+    ]
     write_table(pl.DataFrame(trained, schema=PAIRS), PAIRS, f"data/pairs/{iteration}.parquet")
-    figures = profile(harvests) | {"trained": len(trained)}
+    write_table(pl.DataFrame(rows, schema=ANSWERS), ANSWERS, f"data/answers/{iteration}.parquet")
+    figures = profile(harvests) | {"trained": len(trained), "answers": len(rows)}
     write_json(figures, f"metrics/fragments/{iteration}.json")
     log.info(
         "fragments %s: %s",
         iteration,
-        {key: figures[key] for key in ("trees", "trees_with_pairs", "branchings", "pairs", "trained")},
+        {key: figures[key] for key in ("trees", "trees_with_pairs", "branchings", "pairs", "trained", "answers")},
     )
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import polars as pl
 
 from stages.answering import answer
-from stages.artifacts import PAIRS, PREDICTIONS, read_table, read_tasks, write_json
+from stages.artifacts import ANSWERS, PAIRS, PREDICTIONS, read_table, read_tasks, write_json
 from stages.door import log
 from stages.engine import open_local
+from stages.errors import UserError
 from stages.params import Params, load
-from stages.preference.dpo import Pair, check_pair, optimise
+from stages.preference.dpo import Pair, Trunk, optimise
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.training.models import load_trainable, save
 
@@ -18,46 +19,73 @@ VALIDATION = "data/synthesis/validation.parquet"
 
 
 def run(iteration: str) -> None:
-    """Trains data/models/<iteration> on data/pairs/<iteration>.parquet, from the model at the iteration's start.
+    """Trains data/models/<iteration> on the iteration's pairs and answers, from the model at the iteration's start.
 
-    Of that model and those after each epoch the one with most right validation tasks is kept, the earliest in a tie
-    [O]. metrics/preference/<iteration>.json says which.
+    Of that model and those at preference.checks moments of the training the one with most right validation tasks is
+    kept, the earliest in a tie [O]. metrics/preference/<iteration>.json says which.
     """
     params = load()
+    settings = params.preference
     start, previous = params.start_of(iteration), params.iterations[iteration].previous
-    pairs = read_pairs(f"data/pairs/{iteration}.parquet", params.model.max_length)
+    trunks = read_trunks(iteration, params.model.max_length)
+    pairs = sum(len(trunk.pairs) for trunk in trunks)
     curves = Path(f"data/curves/{iteration}")
     curves.mkdir(parents=True, exist_ok=True)
     known = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS).filter(pl.col("split") == "validation")
     accuracy = {start: share_right(known)}
+    learnable = bool(trunks) if settings.loss == "sft" else pairs > 0
     with tempfile.TemporaryDirectory() as folder:
-        if pairs:
-            log.info("preference %s: %d pairs, %s loss, from %s", iteration, len(pairs), params.preference.loss, start)
-            for epoch in optimise(pairs, start, params.model, folder, params.preference, params.engine, curves):
-                accuracy[str(epoch)] = validation_accuracy(str(epoch), params)
-                log.info("after epoch %s: %.1f%% of the validation tasks", epoch.name, 100 * accuracy[str(epoch)])
+        log.info("preference %s: %d answers, %d pairs, loss %s", iteration, len(trunks), pairs, settings.loss)
+        if learnable:
+            for path in optimise(trunks, start, params.model, folder, settings, params.engine, curves):
+                accuracy[str(path)] = validation_accuracy(str(path), params)
+                log.info("check %s: %.1f%% of the validation tasks", path.name, 100 * accuracy[str(path)])
         best = max(accuracy, key=accuracy.__getitem__)
         kept = list(accuracy).index(best)
         if not kept:
-            why = "no epoch is better" if pairs else "no pairs (raise exploration.simulations or selection.draw)"
+            why = "no check is better" if learnable else "no pairs (raise exploration.simulations or selection.draw)"
             log.warning("preference %s: %s: the model stays as it was", iteration, why)
         save(
-            *load_trainable(best, params.model, params.engine, params.preference.seed),
-            f"data/models/{iteration}",
-            params.engine,
+            *load_trainable(best, params.model, params.engine, settings.seed), f"data/models/{iteration}", params.engine
         )
-    figures = {"pairs": len(pairs), "kept_epoch": kept, "validation": list(accuracy.values())}
+    figures = {"answers": len(trunks), "pairs": pairs, "kept_check": kept, "validation": list(accuracy.values())}
     write_json(figures, f"metrics/preference/{iteration}.json")
 
 
-def read_pairs(file: str, max_length: int) -> list[Pair]:
-    """The token ids of all pairs. Raises UserError naming the file for a pair that would train on something else."""
-    pairs = []
-    for row in read_table(file, PAIRS).iter_rows(named=True):
-        pair = {f"{side}_ids": row[side] for side in ("prompt", "chosen", "rejected")}
-        check_pair(pair, f"{file}: task {row['task_id']}", max_length)
-        pairs.append(pair)
-    return pairs
+def read_trunks(iteration: str, max_length: int) -> list[Trunk]:
+    """The answers of an iteration with their pairs.
+
+    Raises UserError naming file and task for a pair that would train on something else than where two fragments part on
+    its answer, and for what is too long.
+    """
+    file, pairs_file = (f"data/{name}/{iteration}.parquet" for name in ("answers", "pairs"))
+    trunks = []
+    for row in read_table(file, ANSWERS).iter_rows(named=True):
+        trunks.append(Trunk(tuple(row["prompt"]), tuple(row["answer"]), row["learn"]))
+        if not row["answer"]:
+            raise UserError(f"{file}: task {row['task_id']}: column answer: found no tokens")
+    for row in read_table(pairs_file, PAIRS).iter_rows(named=True):
+        where = f"{pairs_file}: task {row['task_id']}"
+        if not 0 <= row["answer"] < len(trunks):
+            raise UserError(f"{where}: column answer: found {row['answer']}, expected a row of {file}")
+        trunk = trunks[row["answer"]]
+        prompt, chosen, rejected = (tuple(row[name]) for name in ("prompt", "chosen", "rejected"))
+        for name, ids in (("prompt", prompt), ("chosen", chosen), ("rejected", rejected)):
+            if not ids:
+                raise UserError(f"{where}: column {name}: found no tokens")
+        if chosen[0] == rejected[0]:
+            raise UserError(
+                f"{where}: chosen and rejected both begin with token {chosen[0]}, which belongs to the prompt"
+            )
+        if (trunk.prompt + trunk.answer)[: len(prompt) + len(chosen)] != prompt + chosen:
+            raise UserError(f"{where}: prompt and chosen are not how row {row['answer']} of {file} begins")
+        trunk.pairs.append(Pair(len(prompt) - len(trunk.prompt), len(chosen), rejected))
+    for number, trunk in enumerate(trunks):
+        longest = max(len(trunk.answer), *(pair.at + len(pair.rejected) for pair in trunk.pairs), 0)
+        if len(trunk.prompt) + longest > max_length:
+            found = f"{file}: row {number}: found {len(trunk.prompt) + longest} tokens"
+            raise UserError(f"{found}, expected at most model.max_length = {max_length}")
+    return trunks
 
 
 def validation_accuracy(folder: str, params: Params) -> float:

@@ -128,10 +128,10 @@ def training_line(trained: dict[str, Any]) -> str:
     before, *after = (f"{100 * accuracy:.1f}" for accuracy in trained["validation"])
     if not after:
         return "No pairs: the model stays as it was."
-    kept = trained["kept_epoch"]
-    outcome = f"the model after epoch {kept} is kept" if kept else "no epoch is better: the model stays as it was"
-    shares = f"{before}% before, {', '.join(after)}% after each epoch"
-    return f"{trained['pairs']} pairs. Right validation tasks: {shares}; {outcome}."
+    kept = trained["kept_check"]
+    outcome = f"the model of check {kept} is kept" if kept else "no check is better: the model stays as it was"
+    shares = f"{before}% before, {', '.join(after)}% at the checks of the training"
+    return f"{trained['pairs']} pairs, {trained['answers']} answers. Right validation tasks: {shares}; {outcome}."
 
 
 def pair_block(pair: Shown) -> str:

@@ -21,7 +21,7 @@ from stages.toolcall.prompt import Prompter, load_tokenizer
 
 FOLDER = Path("report")
 GROUPS_TESTED = ("all", "complex")
-CURVES = ("loss", "margin", "accuracy", "chosen_logprob", "rejected_logprob")
+CURVES = ("loss", "answer_nll", "margin", "accuracy", "chosen_logprob", "rejected_logprob")
 
 
 def run() -> None:

@@ -64,7 +64,7 @@ def synthesise(params: Synthesis, pool: Pool, held: set[str]) -> tuple[list[Samp
         for (split, scenario), count in wanted.items():
             rng = random.Random(f"{params.seed}/{split}/{scenario}/{attempt}")
             for _ in range(math.ceil((count - have[split, scenario]) * SURPLUS)):
-                found = draw(scenario, split, roster_of[split], pool, params.max_tools, rng)
+                found = draw(scenario, split, roster_of[split], pool, params, rng)
                 if isinstance(found, Sample):
                     drawn.append(found)
                 else:
@@ -93,16 +93,16 @@ def synthesise(params: Synthesis, pool: Pool, held: set[str]) -> tuple[list[Samp
 
 
 def draw(
-    scenario: str, split: str, roster: Roster, pool: Pool, max_tools: int, rng: random.Random
+    scenario: str, split: str, roster: Roster, pool: Pool, params: Synthesis, rng: random.Random
 ) -> Sample | Rejection:
     """One candidate: sampled, executed, verbalised, verified."""
     side = "test" if split.startswith("test") else "train"
-    program = sample(scenario, roster, pool.entities, side, max_tools, rng)
+    program = sample(scenario, roster, pool.entities, side, params.max_tools, rng)
     try:
         program = execute(program)
     except SimulationError as error:
         return Rejection(scenario, "execution", "simulation error", f"{program.steps[0].tool.name}: {error}")
-    candidate = verbalise(program, split, rng)
+    candidate = verbalise(program, split, params.train_wording if split == "train" else 1.0, rng)
     return verify(candidate, pool.entities) or candidate
 
 

@@ -3,6 +3,7 @@ and test [O].
 """
 
 import json
+import math
 import random
 from dataclasses import dataclass
 from typing import Any
@@ -122,16 +123,23 @@ class Sample:
 
 
 class Speaker:
-    """The simulated user of one dialogue: picks templates of one side and remembers which."""
+    """The simulated user of one dialogue: picks templates of one side and remembers which. `wording`: the first share
+    of every list of templates that it knows.
+    """
 
-    def __init__(self, side: str, rng: random.Random) -> None:
+    def __init__(self, side: str, wording: float, rng: random.Random) -> None:
         self.side = side
+        self.wording = wording
         self.rng = rng
         self.used: list[str] = []
 
     def of_side(self, templates: Any) -> Any:
         """The templates of one side: of the own one, but on the test side of the training side as often as not."""
-        return templates["train" if self.side == "test" and self.rng.random() >= NEW_WORDING else self.side]
+        mine = templates["train" if self.side == "test" and self.rng.random() >= NEW_WORDING else self.side]
+        return {name: self.known(each) for name, each in mine.items()} if isinstance(mine, dict) else self.known(mine)
+
+    def known(self, templates: Any) -> Any:
+        return templates[: math.ceil(self.wording * len(templates))]
 
     def pick(self, templates: Any) -> Any:
         """One of the templates, which are a list a side, or a list."""
@@ -199,11 +207,11 @@ class Speaker:
         return text[0].upper() + text[1:]
 
 
-def verbalise(program: Program, split: str, rng: random.Random) -> Sample:
+def verbalise(program: Program, split: str, wording: float, rng: random.Random) -> Sample:
     """The dialogue of an executed program up to the assistant turn that is asked for, with its reference; the task has
-    no id yet.
+    no id yet. `wording`: the share of the templates that its user knows.
     """
-    speaker = Speaker(program.side, rng)
+    speaker = Speaker(program.side, wording, rng)
     first, last = program.steps[0], program.steps[-1]
     if program.scenario == "dependent" and program.link:
         body = f"{speaker.request(first)} {speaker.pick(program.link.phrases)} {speaker.slots(last)}".strip()

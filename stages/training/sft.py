@@ -40,7 +40,7 @@ def finetune(
             found = f"sample {number}: found {len(prompt) + len(completion)} tokens"
             raise UserError(f"{found}, expected at most model.max_length = {model.max_length}")
     lengths = [len(prompt) + len(completion) for prompt, completion in rows]
-    order = schedule(lengths, training.epochs, training.batch, training.seed, difficulty)
+    order = schedule(lengths, training.epochs * len(rows), training.batch, training.seed, difficulty)
     samples = [
         {"input_ids": [*prompt, *completion], "labels": [-100] * len(prompt) + [*completion]}
         for prompt, completion in rows

@@ -9,32 +9,35 @@ from typing import Any
 import torch
 from dvclive import Live
 from peft import PeftModel
-from transformers import Trainer, TrainerCallback
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.utils import FusedCausalLMOutput
 
 from stages import params
 from stages.door import log
+from stages.training.models import write
 
 WINDOW = 16  # batches among which samples are grouped by length
 
 
 def schedule(
-    lengths: Sequence[int], epochs: int, batch: int, seed: int, difficulty: Sequence[float] | None = None
+    lengths: Sequence[int], samples: int, batch: int, seed: int, difficulty: Sequence[float] | None = None
 ) -> list[int]:
-    """Indices of all samples, epoch after epoch, so that samples of like length share a batch [O].
+    """Indices of `samples` samples, epoch after epoch, so that samples of like length share a batch [O].
 
-    Every epoch is shuffled, but with `difficulty` (one a sample) the first goes from easy to hard [P]. In each window
-    of a few batches the samples are sorted by length, cut into batches, and the batches shuffled.
+    Every epoch is shuffled, but with `difficulty` (one a sample) the first goes from easy to hard [P]; the last one may
+    end early. In each window of a few batches the samples are sorted by length, cut into batches, and the batches
+    shuffled.
     """
     chance = random.Random(f"{seed}/schedule")
-    order = []
-    for epoch in range(epochs):
+    order: list[int] = []
+    while len(order) < samples:
         indices = list(range(len(lengths)))
         chance.shuffle(indices)
-        if difficulty is not None and epoch == 0:
+        if difficulty is not None and not order:
             indices.sort(key=difficulty.__getitem__)
         order += indices
+    del order[samples:]
     grouped = []
     for start in range(0, len(order), WINDOW * batch):
         window = sorted(order[start : start + WINDOW * batch], key=lengths.__getitem__)
@@ -91,13 +94,26 @@ class Curves(TrainerCallback):
             return
         self.live.step = state.global_step
         for name, ours in self.names.items():
-            self.live.log_metric(ours, logs[name])
+            if name in logs:  # a batch without pairs has none of their figures
+                self.live.log_metric(ours, logs[name])
         self.live.make_summary()
         if state.global_step * 10 // state.max_steps > (state.global_step - args.logging_steps) * 10 // state.max_steps:
             log.info("update %d of %d: loss %.4f", state.global_step, state.max_steps, logs["loss"])
 
     def on_train_end(self, *_: Any, **__: Any) -> None:
         self.live.end()
+
+
+class Checkpoints(TrainerCallback):
+    """Writes the model to out/1, out/2, ... at `checks` evenly spaced moments of the training, the last at its end."""
+
+    def __init__(self, out: Path, checks: int, updates: int, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.folders = {-(-updates * check // checks): out / str(check) for check in range(1, checks + 1)}
+        self.tokenizer = tokenizer
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        if state.global_step in self.folders:
+            write(model, self.tokenizer, self.folders[state.global_step])
 
 
 def train(trainer: Trainer) -> None:

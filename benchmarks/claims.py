@@ -1,0 +1,206 @@
+"""The tables of docs/RESULTS.md: `python -m benchmarks.claims run [--arms ARM ...] [--seeds N ...]`, then
+`python -m benchmarks.claims table`.
+
+An arm is the pipeline of dvc.yaml with some parameters changed, as `dvc exp run -S ...` would change them. Each runs in
+a copy of the project below tmp/claims; all copies share the DVC cache, so what two arms have in common is computed
+once, and an interrupted run goes on where it stopped. What a run found stands in benchmarks/claims/<arm>-<seed>.json,
+and a run that has its file is skipped: `right` and `parameter` hold one character a test task, in the order of
+data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter.
+"""
+
+import argparse
+import json
+import sys
+import time
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+import yaml
+from numpy.typing import NDArray
+
+from stages.artifacts import PREDICTIONS, TASKS, read_table
+from stages.statistics import Estimate, Weights, interval
+from stages.toolcall.types import PARAMETER_KINDS, SIMPLE
+from tests.smoke import ROOT, copy_project, dvc
+
+COPIES = ROOT / "tmp/claims"
+RESULTS = ROOT / "benchmarks/claims"
+MODELS = ("it0", "it1", "it2", "it3")
+RESAMPLES = 2000
+
+# 24 rollouts from the root, as many as the tree of a task has; nothing to search where only references are learnt.
+INDEPENDENT = {"exploration": {"simulations": 1, "samples": 24}}
+UNSEARCHED = {"exploration": {"simulations": 1, "samples": 1}, "preference": {"loss": "sft"}}
+EASY_TOO = {"selection": {"calibration": 0.0}, "ratio": 1.0}
+RIVALS: dict[str, dict[str, Any]] = {
+    "itool": {},
+    "sft_more": UNSEARCHED | EASY_TOO,
+    "sft_hard": UNSEARCHED,
+    "rejection_sampling": INDEPENDENT | {"preference": {"loss": "sft"}, "fragments": {"answers": "found"}},
+    "responses_independent": INDEPENDENT | {"fragments": {"span": "response"}},
+    "responses_tree": {"fragments": {"span": "response"}},
+    "fragments_independent": INDEPENDENT,
+    "authors": {"fragments": {"span": "path"}},
+}
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "no_warmup_order": {"warmup": {"easy_to_hard": False}},
+    "no_selection": {"ratio": 1.0},
+    "no_calibration": {"selection": {"calibration": 0.0}},
+    "no_self_evaluation": {"exploration": {"self_evaluation": 0.0}},
+    "no_answers": {"preference": {"sft": 0.0}},
+    "simpo": {"preference": {"loss": "simpo"}},
+    "ipo": {"preference": {"loss": "ipo"}},
+    "beta_0.2": {"preference": {"beta": 0.2}},
+    "simulations_1": {"exploration": {"simulations": 1}},
+    "simulations_16": {"exploration": {"simulations": 16}},
+    "visits_1": {"fragments": {"visits": 1}},
+    "margin_0.3": {"fragments": {"margin": 0.3}},
+    "span_rest": {"fragments": {"span": "rest"}},
+}
+ARMS = RIVALS | ABLATIONS
+
+
+def overrides(arm: str, seed: int) -> dict[str, Any]:
+    """What the arm changes in params.yaml, in its form. The data stay those of synthesis.seed."""
+    changed = {name: dict(section) for name, section in ARMS[arm].items() if name != "ratio"}
+    for stage in ("warmup", "selection", "exploration", "preference"):
+        changed.setdefault(stage, {})["seed"] = seed
+    if "ratio" in ARMS[arm]:
+        iterations = yaml.safe_load((ROOT / "params.yaml").read_text())["iterations"]
+        changed["iterations"] = {name: item | {"ratio": ARMS[arm]["ratio"]} for name, item in iterations.items()}
+    return changed
+
+
+def run(arm: str, seed: int) -> None:
+    """Runs one arm to its last evaluation and keeps what it found."""
+    result = RESULTS / f"{arm}-{seed}.json"
+    if result.exists():
+        print(f"{result.name}: done before", file=sys.stderr)
+        return
+    start = time.monotonic()
+    folder = COPIES / f"{arm}-{seed}"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        copy_project(folder, overrides(arm, seed))
+        dvc(folder, "cache", "dir", str(ROOT / ".dvc/cache"))
+    dvc(folder, "repro", "start@base", f"evaluation@{MODELS[-1]}")
+    order = read_table(folder / "data/synthesis/test.parquet", TASKS).select("task_id")
+    answers = {}
+    for model in ("base", *MODELS):
+        table = read_table(folder / f"data/predictions/{model}.parquet", PREDICTIONS)
+        table = order.join(table, on="task_id", how="left", maintain_order="left")
+        bad = pl.element().is_in([str(kind) for kind in PARAMETER_KINDS])
+        parameter = table.select(pl.col("errors").list.eval(bad).list.any()).to_series()
+        answers[model] = {"right": bits(table["right"]), "parameter": bits(parameter)}
+    figures = {name: json.loads((folder / f"metrics/preference/{name}.json").read_text()) for name in MODELS[1:]}
+    trees = {name: json.loads((folder / f"metrics/fragments/{name}.json").read_text()) for name in MODELS[1:]}
+    kept = {"arm": arm, "seed": seed, "overrides": overrides(arm, seed), "preference": figures, "fragments": trees}
+    RESULTS.mkdir(exist_ok=True)
+    result.write_text(json.dumps(kept | {"answers": answers}, indent=1) + "\n")
+    print(f"{result.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
+
+
+def bits(column: pl.Series) -> str:
+    return "".join("1" if value else "0" for value in column)
+
+
+class Results:
+    """All runs that have a file, as grids of test tasks."""
+
+    def __init__(self) -> None:
+        test = read_table(ROOT / "data/synthesis/test.parquet", TASKS)
+        unseen = (test["split"] == "test_unseen").to_numpy()
+        complex_ = (~test["scenario"].is_in(SIMPLE)).to_numpy()
+        self.groups = {
+            "all": np.ones_like(unseen),
+            "complex": complex_,
+            "simple": ~complex_,
+            "seen": ~unseen,
+            "unseen": unseen,
+        }
+        files = sorted(RESULTS.glob("*.json"))
+        self.runs = {(kept["arm"], kept["seed"]): kept for kept in (json.loads(file.read_text()) for file in files)}
+
+    def seeds(self, *arms: str) -> list[int]:
+        """The seeds that all of these arms were run with."""
+        return sorted(set.intersection(*({seed for arm, seed in self.runs if arm == name} for name in arms)))
+
+    def grid(self, arm: str, model: str, group: str, seeds: list[int], what: str = "right") -> NDArray[np.float64]:
+        """(seeds, tasks of the group): 1 where right, or where a parameter is wrong."""
+        rows = [[int(bit) for bit in self.runs[arm, seed]["answers"][model][what]] for seed in seeds]
+        return np.array(rows, dtype=np.float64)[:, self.groups[group]]
+
+
+def mean(grid: NDArray[np.float64]) -> Estimate:
+    """Mean with a bootstrap over tasks and, where there are several, seeds."""
+    draws = Weights.draw(*grid.shape, RESAMPLES, 1).means(grid[None])[:, 0]
+    return interval(grid.mean(), draws, grid.size)
+
+
+def percent(estimate: Estimate, sign: str = "") -> str:
+    low, high = (format(100 * value, f"{sign}.1f") for value in (estimate.low, estimate.high))
+    return f"{format(100 * estimate.value, f'{sign}.1f')} [{low}, {high}]"
+
+
+def table() -> str:
+    """All arms that were run, and what iTool is better by on the seeds that both have."""
+    found = Results()
+    header = ["arm", "seeds", "all", "complex", "simple", "unseen", "complex, over it0", "complex, iTool over it"]
+    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    rows = [("itool", "base"), ("itool", "it0"), ("itool", "it1"), ("itool", "it2"), *((arm, "it3") for arm in ARMS)]
+    for arm, model in rows:
+        seeds = found.seeds(arm)
+        if not seeds:
+            continue
+        groups = [percent(mean(found.grid(arm, model, name, seeds))) for name in ("all", "complex", "simple", "unseen")]
+        best, it0 = (found.grid("itool", name, "complex", found.seeds("itool", arm)) for name in ("it3", "it0"))
+        mine = found.grid(arm, model, "complex", found.seeds("itool", arm))
+        over = [percent(mean(mine - it0), "+"), percent(mean(best - mine), "+")]
+        name = arm if model == "it3" else model
+        lines.append([name, str(len(seeds)), *groups, *over])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def claims() -> str:
+    """Claims 1 to 4, seed by seed and together."""
+    found = Results()
+    lines = []
+    for seeds in ([seed] for seed in found.seeds("itool")), [found.seeds("itool")]:
+        for chosen in seeds:
+            grid = {
+                (model, group): found.grid("itool", model, group, chosen)
+                for model in ("base", *MODELS)
+                for group in ("all", "complex")
+            }
+            wrong = {m: found.grid("itool", m, "complex", chosen, "parameter") for m in ("it0", "it3")}
+            steps = " ".join(
+                percent(mean(grid[after, "complex"] - grid[before, "complex"]), "+")
+                for before, after in pairwise(MODELS)
+            )
+            lines.append(
+                f"seeds {chosen}: all, it3 over base {percent(mean(grid['it3', 'all'] - grid['base', 'all']), '+')}; "
+                f"complex, it3 over it0 {percent(mean(grid['it3', 'complex'] - grid['it0', 'complex']), '+')}, "
+                f"step by step {steps}; complex tasks with a wrong parameter "
+                f"{percent(mean(wrong['it0']))} -> {percent(mean(wrong['it3']))}"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(RIVALS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    asked = parser.parse_args()
+    if asked.what == "table":
+        print(f"{table()}\n\n{claims()}")
+        return
+    for seed in asked.seeds:
+        for arm in asked.arms:
+            run(arm, seed)
+
+
+if __name__ == "__main__":
+    main()
