@@ -83,7 +83,10 @@ class Synthesis(Section):
     validation: int = Count
     test_seen: int = Count
     test_unseen: int = Count
-    train_wording: float = Field(gt=0.0, le=1.0)  # share of the training phrases that the tasks for warm-up use
+    train_wording: float = Field(
+        gt=0.0, le=1.0
+    )  # share of the training phrases that training uses; the rest is new in validation
+    typos: float = Share  # share of the longer words that users of the exploration misspell
     unseen_tools: float = Share  # share of the tools that only the unseen test split shows
     max_tools: int = Count  # candidate tools in one prompt
     mixture: Mixture

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 from dataclasses import replace
 
 import polars as pl
@@ -34,6 +35,7 @@ PARAMS = Synthesis(
     test_seen=90,
     test_unseen=90,
     train_wording=0.5,
+    typos=0.3,
     unseen_tools=0.25,
     max_tools=6,
     mixture=EVEN,
@@ -313,7 +315,7 @@ def test_verbalising_never_says_an_unsaid_value_and_varies(pool, held):
     rng = random.Random(0)
     roster = rosters(pool, held)[0]
     program = execute(sample("report", roster, pool.entities, "train", 6, rng))
-    texts = {verbalise(program, "train", 1.0, rng).task.messages[0]["content"] for _ in range(20)}
+    texts = {verbalise(program, "train", 1.0, 0.0, rng).task.messages[0]["content"] for _ in range(20)}
     assert len(texts) > 10
 
 
@@ -348,10 +350,27 @@ def test_run_writes_readable_tables_and_metrics_twice_the_same(tmp_path, monkeyp
     assert len(read_tasks(tmp_path / "a" / "train.parquet")) == 27
 
 
-def test_warm_up_hears_a_part_of_what_exploration_hears(samples):
-    """The first half of every list of phrases, rounded up; whatever the exploration's users say, nobody else added."""
-    sides = ([s.phrases for s in samples if s.task.split == split] for split in ("train", "explore"))
-    train, explore = ({phrase for said in side for phrase in said} for side in sides)
-    assert train.isdisjoint(JOINS["train"][3:])
-    assert not explore.isdisjoint(JOINS["train"][3:])
-    assert len(explore - train) > 50
+def test_training_and_exploration_hear_a_part_of_the_phrases_and_validation_the_rest(samples):
+    """The first half of every list of phrases, rounded up; half of a validation request and its frame are new."""
+    splits = ("train", "explore", "validation")
+    said = {split: [s.phrases for s in samples if s.task.split == split] for split in splits}
+    train, explore, validation = ({phrase for each in side for phrase in each} for side in said.values())
+    assert (train | explore).isdisjoint({*JOINS["train"][3:], *WRAPPERS["train"][8:]})
+    assert not validation.isdisjoint(JOINS["train"][3:])
+    assert validation.isdisjoint(WRAPPERS["train"][:8])
+    assert len(validation - train - explore) > 50
+
+
+def test_only_the_users_of_exploration_mistype_and_never_a_value(samples, pool):
+    """Every template is in the request as it stands, but for exploration, where values still are."""
+
+    def as_written(sample):
+        asked = "\n".join(m["content"] for m in sample.task.messages if m["role"] == "user").lower()
+        parts = [part.strip().lower() for phrase in sample.phrases for part in re.split(r"{\w*}|\|", phrase)]
+        return all(part in asked for part in parts)
+
+    exact = {split: [as_written(s) for s in samples if s.task.split == split] for split in ("train", "explore")}
+    assert sum(exact["train"]) > 0.9 * len(exact["train"])
+    assert sum(exact["explore"]) < 0.3 * len(exact["explore"])
+    explored = [s for s in samples if s.task.split == "explore"]
+    assert all(verify(sample, pool.entities) is None for sample in explored)

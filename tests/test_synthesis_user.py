@@ -55,7 +55,15 @@ CITY = {
 
 def params(**changes):
     sizes = {"train": 30, "explore": 0, "validation": 10, "test_seen": 10, "test_unseen": 10}
-    fields = {"seed": 1, "tools": "x", "conversations": "x", "train_wording": 0.5, "unseen_tools": 0.3, "max_tools": 3}
+    fields = {
+        "seed": 1,
+        "tools": "x",
+        "conversations": "x",
+        "train_wording": 0.5,
+        "typos": 0.3,
+        "unseen_tools": 0.3,
+        "max_tools": 3,
+    }
     return Synthesis(**{**fields, **sizes, "mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0)), **changes})
 
 

@@ -102,7 +102,7 @@ def draw(
         program = execute(program)
     except SimulationError as error:
         return Rejection(scenario, "execution", "simulation error", f"{program.steps[0].tool.name}: {error}")
-    candidate = verbalise(program, split, params.train_wording if split == "train" else 1.0, rng)
+    candidate = verbalise(program, split, params.train_wording, params.typos, rng)
     return verify(candidate, pool.entities) or candidate
 
 

@@ -5,6 +5,7 @@ and test [O].
 import json
 import math
 import random
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,10 @@ from stages.synthesis.programs import Program, Step
 from stages.synthesis.values import Parameter, words
 from stages.toolcall.types import Kind, Reference, ReferenceCall, Task
 
-# The share of a test request's parts that are worded as training never is; sentence frame and values always are new.
+# The share of a validation or test request's parts that are worded as training never is; values of test always are new.
 # With all parts new the embedded model, which knows no synonyms, falls from 44% to 18% (docs/LOG.md).
 NEW_WORDING = 0.5
+LONGER_WORD = re.compile("[a-z]{4,}")
 WRAPPERS = {
     "train": (
         "please {}",
@@ -123,33 +125,60 @@ class Sample:
 
 
 class Speaker:
-    """The simulated user of one dialogue: picks templates of one side and remembers which. `wording`: the first share
-    of every list of templates that it knows.
+    """The simulated user of one dialogue: picks templates and remembers which.
+
+    `wording` is the first share of every list of training templates: what users speak in training and exploration.
+    Users of the validation split say half of their parts, and every sentence frame, with the rest of these lists,
+    users of the test splits with the lists of test. `typos` is the share of the longer words that users of the
+    exploration misspell, never in a value [O].
     """
 
-    def __init__(self, side: str, wording: float, rng: random.Random) -> None:
-        self.side = side
+    def __init__(self, split: str, wording: float, typos: float, rng: random.Random) -> None:
+        self.split = split
         self.wording = wording
+        self.typos = typos if split == "explore" else 0.0
         self.rng = rng
         self.used: list[str] = []
 
-    def of_side(self, templates: Any) -> Any:
-        """The templates of one side: of the own one, but on the test side of the training side as often as not."""
-        mine = templates["train" if self.side == "test" and self.rng.random() >= NEW_WORDING else self.side]
-        return {name: self.known(each) for name, each in mine.items()} if isinstance(mine, dict) else self.known(mine)
+    def heard(self, templates: Any, share: float = NEW_WORDING) -> Any:
+        """The list, or the dict of lists, from which this user takes the next part; new words with the probability."""
+        new = self.split not in ("train", "explore") and self.rng.random() < share
+        if new and self.split != "validation":
+            return templates["test"]
+        spoken = templates["train"]
+        if isinstance(spoken, dict):
+            return {name: self.half(each, new) for name, each in spoken.items()}
+        return self.half(spoken, new)
 
-    def known(self, templates: Any) -> Any:
-        return templates[: math.ceil(self.wording * len(templates))]
+    def half(self, templates: Any, new: bool) -> Any:
+        """The templates of training, or those that it leaves out, if any."""
+        cut = math.ceil(self.wording * len(templates))
+        return (templates[cut:] if new else ()) or templates[:cut]
 
     def pick(self, templates: Any) -> Any:
         """One of the templates, which are a list a side, or a list."""
-        chosen = self.rng.choice(self.of_side(templates) if isinstance(templates, dict) else templates)
+        chosen = self.rng.choice(self.heard(templates) if isinstance(templates, dict) else templates)
         self.used.append(chosen if isinstance(chosen, str) else "|".join(chosen))
         return chosen
 
+    def typed(self, template: str) -> str:
+        """The template, with typos."""
+        if self.typos == 0.0:  # other splits draw as if there were none
+            return template
+        return LONGER_WORD.sub(self.mistyped, template)
+
+    def mistyped(self, found: re.Match[str]) -> str:
+        """Sometimes with two letters swapped, one lost, or one typed twice; never the first."""
+        word = found[0]
+        if self.rng.random() >= self.typos:
+            return word
+        at = self.rng.randrange(1, len(word) - 1)
+        middle = self.rng.choice((word[at + 1] + word[at], word[at + 1], word[at] * 2 + word[at + 1]))
+        return word[:at] + middle + word[at + 2 :]
+
     def wrap(self, request: str) -> str:
         """A whole sentence."""
-        text = self.pick(WRAPPERS[self.side]).format(request)
+        text = self.typed(self.pick(self.heard(WRAPPERS, share=1.0))).format(request)
         return text[0].upper() + text[1:]
 
     def slots(self, step: Step, names: tuple[str, ...] | None = None) -> str:
@@ -166,18 +195,18 @@ class Speaker:
             return ", and ".join(self._object(parameter, item, set()) for item in value)
         if parameter.kind == "object":
             return self._object(parameter, value, taken)
-        templates = self.of_side(parameter.phrases)
+        templates = self.heard(parameter.phrases)
         if parameter.kind == "bool":
             return self.pick(templates[str(value).lower()])
         template = self.pick([t for t in templates if t not in taken] or templates)
         taken.add(template)
-        return template.replace("{}", words(value))
+        return self.typed(template).replace("{}", words(value))
 
     def _object(self, parameter: Parameter, value: dict[str, Any], taken: set[str]) -> str:
         return " ".join(self.slot(field, value[field.name], taken) for field in parameter.fields if field.name in value)
 
     def request(self, step: Step) -> str:
-        return f"{self.pick(step.tool.intents)} {self.slots(step)}".strip()
+        return f"{self.typed(self.pick(step.tool.intents))} {self.slots(step)}".strip()
 
     def several(self, program: Program) -> str:
         """All calls of a parallel turn."""
@@ -189,7 +218,7 @@ class Speaker:
             return text
         if program.scenario == "parallel" and all(step.said for step in program.steps) and self.rng.random() < 0.5:
             opening, between, last = self.pick(EACH)
-            text = self.pick(first.tool.intents) + opening + self.slots(first)
+            text = self.typed(self.pick(first.tool.intents)) + opening + self.slots(first)
             for step in rest:
                 text += (last if step is rest[-1] else between) + self.slots(step)
             return text
@@ -207,11 +236,11 @@ class Speaker:
         return text[0].upper() + text[1:]
 
 
-def verbalise(program: Program, split: str, wording: float, rng: random.Random) -> Sample:
+def verbalise(program: Program, split: str, wording: float, typos: float, rng: random.Random) -> Sample:
     """The dialogue of an executed program up to the assistant turn that is asked for, with its reference; the task has
-    no id yet. `wording`: the share of the templates that its user knows.
+    no id yet. `wording` and `typos` are those of its Speaker.
     """
-    speaker = Speaker(program.side, wording, rng)
+    speaker = Speaker(split, wording, typos, rng)
     first, last = program.steps[0], program.steps[-1]
     if program.scenario == "dependent" and program.link:
         body = f"{speaker.request(first)} {speaker.pick(program.link.phrases)} {speaker.slots(last)}".strip()
