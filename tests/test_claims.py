@@ -1,0 +1,63 @@
+"""The arms of benchmarks/claims.py are the pipeline with other parameters, and its tables say what the runs found."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from benchmarks import claims
+from stages.artifacts import TASKS, write_table
+from stages.params import Params
+from tests.smoke import ROOT, lay_over
+
+SPLITS = ["test_seen"] * 6 + ["test_unseen"] * 2
+SCENARIOS = ["single", "single", *["parallel"] * 6]
+
+
+@pytest.mark.parametrize("arm", claims.ARMS)
+def test_an_arm_is_a_valid_set_of_parameters_that_differs_from_the_others(arm):
+    base = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = {name: Params.model_validate(lay_over(base, claims.overrides(name, 7))) for name in claims.ARMS}
+    mine = params[arm]
+    assert {mine.warmup.seed, mine.selection.seed, mine.exploration.seed, mine.preference.seed} == {7}
+    assert mine.synthesis == params["itool"].synthesis
+    assert [name for name, each in params.items() if each == mine] == [arm]
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Two seeds of iTool and one of a rival, over eight test tasks."""
+    monkeypatch.setattr(claims, "ROOT", tmp_path)
+    monkeypatch.setattr(claims, "RESULTS", tmp_path / "results")
+    columns = dict.fromkeys(TASKS)
+    rows = [columns | {"split": split, "scenario": scenario} for split, scenario in zip(SPLITS, SCENARIOS, strict=True)]
+    write_table(rows, TASKS, tmp_path / "data/synthesis/test.parquet")
+    (tmp_path / "results").mkdir()
+
+    def write(arm, seed, **right):
+        answers = {model: {"right": bits, "parameter": "10000011"} for model, bits in right.items()}
+        kept = {"arm": arm, "seed": seed, "answers": answers}
+        (tmp_path / f"results/{arm}-{seed}.json").write_text(json.dumps(kept))
+
+    same = {"base": "00000000", "it0": "11000000", "it1": "11100000", "it2": "11110000"}
+    write("itool", 1, **same, it3="11111000")
+    write("itool", 2, **same, it3="11111110")
+    write("sft_hard", 2, **same, it3="11111010")
+
+
+def test_a_table_compares_on_the_seeds_that_both_have(results):
+    found = claims.Results()
+    assert found.seeds("itool") == [1, 2]
+    assert found.seeds("itool", "sft_hard") == [2]
+    assert found.grid("itool", "it3", "unseen", [1, 2]).tolist() == [[0, 0], [1, 0]]
+    assert np.mean(found.grid("itool", "it3", "complex", [1, 2])) == pytest.approx(8 / 12)
+    lines = {line.split("|")[1].strip(): line for line in claims.table().splitlines()}
+    assert list(lines)[2:] == ["base", "it0", "it1", "it2", "itool", "sft_hard"]
+    assert lines["sft_hard"].split("|")[-2].strip().startswith("+16.7 [")  # one of six complex tasks
+    assert "it3 over it0 +66.7" in claims.claims()
+
+
+def test_bits_are_in_the_order_of_the_tasks():
+    assert claims.bits(pl.Series([True, False, None])) == "100"
