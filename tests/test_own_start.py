@@ -157,7 +157,7 @@ def test_the_whole_pipeline_on_a_users_own_start(project: Path, caplog: pytest.L
 
     # A random model answers nothing right, so there are no pairs and the iteration keeps its model.
     trained = json.loads(Path("metrics/preference/it1.json").read_text())
-    assert (trained["pairs"], trained["kept_check"]) == (0, 0)
+    assert (trained["pairs"], trained["kept"]) == (0, "start")
     assert "preference it1: no pairs" in caplog.text
     it0, it1 = (load_file(f"data/models/{model}/{file}") for model in ("it0", "it1"))
     assert it0.keys() == it1.keys()

@@ -2,7 +2,6 @@
 
 import json
 import math
-from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -190,7 +189,7 @@ def project(base, tmp_path, monkeypatch):
     text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
     text["model"]["path"] = str(base)
     text["engine"]["threads"] = 1
-    text["preference"] |= {"updates": 3, "checks": 3, "batch": 2, "learning_rate": 0.003}
+    text["preference"] |= {"updates": 2, "checks": 2, "batch": 2, "learning_rate": 0.003}
     text["iterations"] = {"it1": {"previous": "base", "ratio": 0.5}}
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(text))
@@ -201,22 +200,31 @@ def project(base, tmp_path, monkeypatch):
     write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": True}], [PAIR])
 
 
-@pytest.mark.parametrize(("after", "kept"), [((0.4, 0.5, 0.3), 0), ((0.4, 0.7, 0.7), 2)])
-def test_the_best_check_on_validation_is_kept_or_none(base, project, monkeypatch, after, kept):
-    scores, seen = iter(after), []
+AFTER = ["check 1", "half way to check 1", "check 2", "half way to check 2"]
+
+
+@pytest.mark.parametrize(
+    ("after", "kept"),
+    [((0.4, 0.5, 0.3, 0.5), "start"), ((0.4, 0.6, 0.7, 0.7), "check 2"), ((0.6, 0.7, 0.6, 0.6), "half way to check 1")],
+)
+def test_the_best_on_validation_is_kept_half_way_and_no_update_included(base, project, monkeypatch, after, kept):
+    scores, seen = iter(after), {"start": weights(base)}
 
     def score(folder, params):
-        seen.append(weights(folder))
+        seen[AFTER[len(seen) - 1]] = weights(folder)
         return next(scores)
 
     monkeypatch.setattr("stages.preference.run.validation_accuracy", score)
     run("it1")
     now = weights(Path("data/models/it1"))
-    expected = [weights(base), *seen][kept]
-    assert all(torch.equal(now[name], expected[name]) for name in now)
-    assert not any(torch.equal(one[name], other[name]) for one, other in pairwise(seen) for name in one)
+    assert all(torch.equal(now[name], seen[kept][name]) for name in now)
+    for name, first in seen["start"].items():
+        ones, halves = ([seen[f"{way}check {check}"][name] for check in "12"] for way in ("", "half way to "))
+        assert not torch.equal(*ones)
+        assert all(torch.allclose(half, (one + first) / 2) for one, half in zip(ones, halves, strict=True))
     figures = json.loads(Path("metrics/preference/it1.json").read_text())
-    assert figures == {"answers": 1, "pairs": 1, "kept_check": kept, "validation": [0.5, *after]}
+    validation = dict(zip(["start", *AFTER], [0.5, *after], strict=True))
+    assert figures == {"answers": 1, "pairs": 1, "kept": kept, "validation": validation}
 
 
 def test_without_pairs_the_model_stays_as_it_was(base, project):

@@ -104,6 +104,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "rejected_q": 0.125,
         "chosen_visits": 9,
         "rejected_visits": 4,
+        "answer": 0,
     }
     ending = pair | {
         "kind": "next",
@@ -114,7 +115,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "rejected": ids("), "),
     }
     write_table([pair, ending], PAIRS, "data/pairs/it1.parquet")
-    write_json({"pairs": 2, "kept_epoch": 1, "validation": [0.4, 0.55, 0.5]}, "metrics/preference/it1.json")
+    write_json(
+        {"answers": 3, "pairs": 2, "kept": "check 1", "validation": {"start": 0.4, "check 1": 0.55}},
+        "metrics/preference/it1.json",
+    )
     for name in CURVES:
         write_text(f"step\t{name}\n5\t0.1\n10\t0.4\n", f"data/curves/it1/plots/metrics/{name}.tsv")
     return tmp_path
@@ -177,9 +181,7 @@ def test_the_report_shows_models_tests_and_pairs(project: Path) -> None:
     assert "| it0 against base | all | 200 | +35.0 [" in text
     assert "| it1 against it0 | complex |" in text
     assert "Verdict: **decays**" in text
-    assert (
-        "2 pairs. Right validation tasks: 40.0% before, 55.0, 50.0% after each epoch; the model after epoch 1" in text
-    )
+    assert "2 pairs, 3 answers. Right validation tasks: start 40.0%, check 1 55.0%. Kept: check 1." in text
     assert "| wrong_value | 1 (50%) |" in text
     assert "**wrong_value** at `calls[0].arguments.city` (multi_turn, e1)" in text
     assert "    request   Weather in Paris? ```\n" in text

@@ -13,7 +13,7 @@ from stages.errors import UserError
 from stages.params import Params, load
 from stages.preference.dpo import Pair, Trunk, optimise
 from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.training.models import load_trainable, save
+from stages.training.models import load_trainable, save, write_mean
 
 VALIDATION = "data/synthesis/validation.parquet"
 
@@ -21,8 +21,8 @@ VALIDATION = "data/synthesis/validation.parquet"
 def run(iteration: str) -> None:
     """Trains data/models/<iteration> on the iteration's pairs and answers, from the model at the iteration's start.
 
-    Of that model and those at preference.checks moments of the training the one with most right validation tasks is
-    kept, the earliest in a tie [O]. metrics/preference/<iteration>.json says which.
+    Of that model, those at preference.checks moments of the training and those half the way there, the one with most
+    right validation tasks is kept, the earliest in a tie [O]. metrics/preference/<iteration>.json says which.
     """
     params = load()
     settings = params.preference
@@ -32,23 +32,25 @@ def run(iteration: str) -> None:
     curves = Path(f"data/curves/{iteration}")
     curves.mkdir(parents=True, exist_ok=True)
     known = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS).filter(pl.col("split") == "validation")
-    accuracy = {start: share_right(known)}
+    folders, accuracy = {"start": start}, {"start": share_right(known)}
     learnable = bool(trunks) if settings.loss == "sft" else pairs > 0
     with tempfile.TemporaryDirectory() as folder:
         log.info("preference %s: %d answers, %d pairs, loss %s", iteration, len(trunks), pairs, settings.loss)
         if learnable:
             for path in optimise(trunks, start, params.model, folder, settings, params.engine, curves):
-                accuracy[str(path)] = validation_accuracy(str(path), params)
-                log.info("check %s: %.1f%% of the validation tasks", path.name, 100 * accuracy[str(path)])
-        best = max(accuracy, key=accuracy.__getitem__)
-        kept = list(accuracy).index(best)
-        if not kept:
-            why = "no check is better" if learnable else "no pairs (raise exploration.simulations or selection.draw)"
+                half = path.with_name(f"half-{path.name}")
+                write_mean(start, path, params.model, params.engine, half)
+                folders |= {f"check {path.name}": str(path), f"half way to check {path.name}": str(half)}
+        for name in list(folders)[1:]:
+            accuracy[name] = validation_accuracy(folders[name], params)
+            log.info("%s: %.1f%% of the validation tasks", name, 100 * accuracy[name])
+        kept = max(accuracy, key=accuracy.__getitem__)
+        if kept == "start":
+            why = "nothing is better" if learnable else "no pairs (raise exploration.simulations or selection.draw)"
             log.warning("preference %s: %s: the model stays as it was", iteration, why)
-        save(
-            *load_trainable(best, params.model, params.engine, settings.seed), f"data/models/{iteration}", params.engine
-        )
-    figures = {"answers": len(trunks), "pairs": pairs, "kept_check": kept, "validation": list(accuracy.values())}
+        model = load_trainable(folders[kept], params.model, params.engine, settings.seed)
+        save(*model, f"data/models/{iteration}", params.engine)
+    figures = {"answers": len(trunks), "pairs": pairs, "kept": kept, "validation": accuracy}
     write_json(figures, f"metrics/preference/{iteration}.json")
 
 

@@ -125,13 +125,11 @@ def profile_table(profile: Sequence[dict[str, Any]], iterations: Sequence[str]) 
 
 def training_line(trained: dict[str, Any]) -> str:
     """What preference training did, and which model the iteration kept."""
-    before, *after = (f"{100 * accuracy:.1f}" for accuracy in trained["validation"])
-    if not after:
+    if len(trained["validation"]) == 1:
         return "No pairs: the model stays as it was."
-    kept = trained["kept_check"]
-    outcome = f"the model of check {kept} is kept" if kept else "no check is better: the model stays as it was"
-    shares = f"{before}% before, {', '.join(after)}% at the checks of the training"
-    return f"{trained['pairs']} pairs, {trained['answers']} answers. Right validation tasks: {shares}; {outcome}."
+    shares = ", ".join(f"{name} {100 * accuracy:.1f}%" for name, accuracy in trained["validation"].items())
+    kept = f"Kept: {trained['kept']}."
+    return f"{trained['pairs']} pairs, {trained['answers']} answers. Right validation tasks: {shares}. {kept}"
 
 
 def pair_block(pair: Shown) -> str:

@@ -76,3 +76,15 @@ def write(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path) -> No
     else:
         model.save_pretrained(out)
     tokenizer.save_pretrained(out)
+
+
+def write_mean(
+    first: str | Path, second: str | Path, model: params.Model, engine: params.Engine, out: str | Path
+) -> None:
+    """Writes the model, or adapter, half the way from one folder's to another's (Wortsman et al. 2022)."""
+    (start, _), (mean, tokenizer) = (load_trainable(folder, model, engine, seed=0) for folder in (first, second))
+    with torch.no_grad():
+        for mine, other in zip(mean.parameters(), start.parameters(), strict=True):
+            if mine.requires_grad:
+                mine.lerp_(other, 0.5)
+    write(mean, tokenizer, out)
