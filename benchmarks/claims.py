@@ -2,14 +2,15 @@
 `python -m benchmarks.claims table`.
 
 An arm is the pipeline of dvc.yaml with some parameters changed, as `dvc exp run -S ...` would change them. Each runs in
-a copy of the project below tmp/claims; all copies share the DVC cache, so what two arms have in common is computed
-once, and an interrupted run goes on where it stopped. What a run found stands in benchmarks/claims/<arm>-<seed>.json,
+a copy of the project below tmp/claims; all copies share the DVC cache, so what an arm has in common with iTool is not
+computed again, and an interrupted run goes on where it stopped. What a run found stands in benchmarks/claims/<arm>-<seed>.json,
 and a run that has its file is skipped: `right` and `parameter` hold one character a test task, in the order of
 data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter.
 """
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from itertools import pairwise
@@ -32,7 +33,11 @@ RESAMPLES = 2000
 
 # 24 rollouts from the root, as many as the tree of a task has; nothing to search where only references are learnt.
 INDEPENDENT = {"exploration": {"simulations": 1, "samples": 24}}
-UNSEARCHED = {"exploration": {"simulations": 1, "samples": 1}, "preference": {"loss": "sft"}}
+UNSEARCHED = {
+    "exploration": {"simulations": 1, "samples": 1},
+    "fragments": {"answers": "reference"},
+    "preference": {"loss": "sft"},
+}
 EASY_TOO = {"selection": {"calibration": 0.0}, "ratio": 1.0}
 RIVALS: dict[str, dict[str, Any]] = {
     "itool": {},
@@ -85,6 +90,12 @@ def run(arm: str, seed: int) -> None:
         folder.mkdir(parents=True)
         copy_project(folder, overrides(arm, seed))
         dvc(folder, "cache", "dir", str(ROOT / ".dvc/cache"))
+        # What is done already: by the project's last run, for rivals by iTool's with the same seed.
+        before = COPIES / f"itool-{seed}"
+        before = before if arm != "itool" and before.exists() else ROOT
+        shutil.copytree(before / "metrics", folder / "metrics")
+        shutil.copy(before / "dvc.lock", folder)
+        dvc(folder, "checkout", "--quiet", "--allow-missing")
     dvc(folder, "repro", "start@base", f"evaluation@{MODELS[-1]}")
     order = read_table(folder / "data/synthesis/test.parquet", TASKS).select("task_id")
     answers = {}
