@@ -3,9 +3,9 @@
 
 An arm is the pipeline of dvc.yaml with some parameters changed, as `dvc exp run -S ...` would change them. Each runs in
 a copy of the project below tmp/claims; all copies share the DVC cache, so what an arm has in common with iTool is not
-computed again, and an interrupted run goes on where it stopped. What a run found stands in benchmarks/claims/<arm>-<seed>.json,
-and a run that has its file is skipped: `right` and `parameter` hold one character a test task, in the order of
-data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter.
+computed again, and an interrupted run goes on where it stopped. What a run found stands in
+benchmarks/claims/<arm>-<seed>.json, and a run that has its file is skipped: `right` and `parameter` hold one character
+a test task, in the order of data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter.
 """
 
 import argparse
@@ -178,24 +178,23 @@ def claims() -> str:
     """Claims 1 to 4, seed by seed and together."""
     found = Results()
     lines = []
-    for seeds in ([seed] for seed in found.seeds("itool")), [found.seeds("itool")]:
-        for chosen in seeds:
-            grid = {
-                (model, group): found.grid("itool", model, group, chosen)
-                for model in ("base", *MODELS)
-                for group in ("all", "complex")
-            }
-            wrong = {m: found.grid("itool", m, "complex", chosen, "parameter") for m in ("it0", "it3")}
-            steps = " ".join(
-                percent(mean(grid[after, "complex"] - grid[before, "complex"]), "+")
-                for before, after in pairwise(MODELS)
-            )
-            lines.append(
-                f"seeds {chosen}: all, it3 over base {percent(mean(grid['it3', 'all'] - grid['base', 'all']), '+')}; "
-                f"complex, it3 over it0 {percent(mean(grid['it3', 'complex'] - grid['it0', 'complex']), '+')}, "
-                f"step by step {steps}; complex tasks with a wrong parameter "
-                f"{percent(mean(wrong['it0']))} -> {percent(mean(wrong['it3']))}"
-            )
+    together = found.seeds("itool")
+    for chosen in [[seed] for seed in together] + ([together] if len(together) > 1 else []):
+        grid = {
+            (model, group): found.grid("itool", model, group, chosen)
+            for model in ("base", *MODELS)
+            for group in ("all", "complex")
+        }
+        wrong = {m: found.grid("itool", m, "complex", chosen, "parameter") for m in ("it0", "it3")}
+        steps = " ".join(
+            percent(mean(grid[after, "complex"] - grid[before, "complex"]), "+") for before, after in pairwise(MODELS)
+        )
+        lines.append(
+            f"seeds {chosen}: all, it3 over base {percent(mean(grid['it3', 'all'] - grid['base', 'all']), '+')}; "
+            f"complex, it3 over it0 {percent(mean(grid['it3', 'complex'] - grid['it0', 'complex']), '+')}, "
+            f"step by step {steps}; complex tasks with a wrong parameter "
+            f"{percent(mean(wrong['it0']))} -> {percent(mean(wrong['it3']))}"
+        )
     return "\n".join(lines)
 
 
