@@ -21,7 +21,9 @@ import polars as pl
 import yaml
 from numpy.typing import NDArray
 
-from stages.artifacts import PREDICTIONS, TASKS, read_table
+from stages.answering import GROUPS, group
+from stages.artifacts import PREDICTIONS, TASKS, read_table, write_json
+from stages.report.markdown import grid, percent
 from stages.statistics import Estimate, Weights, interval
 from stages.toolcall.types import PARAMETER_KINDS, SIMPLE
 from tests.smoke import ROOT, copy_project, dvc
@@ -108,8 +110,7 @@ def run(arm: str, seed: int) -> None:
     figures = {name: json.loads((folder / f"metrics/preference/{name}.json").read_text()) for name in MODELS[1:]}
     trees = {name: json.loads((folder / f"metrics/fragments/{name}.json").read_text()) for name in MODELS[1:]}
     kept = {"arm": arm, "seed": seed, "overrides": overrides(arm, seed), "preference": figures, "fragments": trees}
-    RESULTS.mkdir(exist_ok=True)
-    result.write_text(json.dumps(kept | {"answers": answers}, indent=1) + "\n")
+    write_json(kept | {"answers": answers}, result)
     print(f"{result.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
 
 
@@ -122,15 +123,8 @@ class Results:
 
     def __init__(self) -> None:
         test = read_table(ROOT / "data/synthesis/test.parquet", TASKS)
-        unseen = (test["split"] == "test_unseen").to_numpy()
-        complex_ = (~test["scenario"].is_in(SIMPLE)).to_numpy()
-        self.groups = {
-            "all": np.ones_like(unseen),
-            "complex": complex_,
-            "simple": ~complex_,
-            "seen": ~unseen,
-            "unseen": unseen,
-        }
+        test = test.with_columns(complex=~pl.col("scenario").is_in(SIMPLE))
+        self.groups = {name: test.with_columns(chosen=group(name))["chosen"].to_numpy() for name in GROUPS}
         files = sorted(RESULTS.glob("*.json"))
         self.runs = {(kept["arm"], kept["seed"]): kept for kept in (json.loads(file.read_text()) for file in files)}
 
@@ -138,28 +132,23 @@ class Results:
         """The seeds that all of these arms were run with."""
         return sorted(set.intersection(*({seed for arm, seed in self.runs if arm == name} for name in arms)))
 
-    def grid(self, arm: str, model: str, group: str, seeds: list[int], what: str = "right") -> NDArray[np.float64]:
+    def grid(self, arm: str, model: str, tasks: str, seeds: list[int], what: str = "right") -> NDArray[np.float64]:
         """(seeds, tasks of the group): 1 where right, or where a parameter is wrong."""
         rows = [[int(bit) for bit in self.runs[arm, seed]["answers"][model][what]] for seed in seeds]
-        return np.array(rows, dtype=np.float64)[:, self.groups[group]]
+        return np.array(rows, dtype=np.float64)[:, self.groups[tasks]]
 
 
-def mean(grid: NDArray[np.float64]) -> Estimate:
-    """Mean with a bootstrap over tasks and, where there are several, seeds."""
-    draws = Weights.draw(*grid.shape, RESAMPLES, 1).means(grid[None])[:, 0]
-    return interval(grid.mean(), draws, grid.size)
-
-
-def percent(estimate: Estimate, sign: str = "") -> str:
-    low, high = (format(100 * value, f"{sign}.1f") for value in (estimate.low, estimate.high))
-    return f"{format(100 * estimate.value, f'{sign}.1f')} [{low}, {high}]"
+def mean(right: NDArray[np.float64]) -> Estimate:
+    """Mean of (seeds, tasks) with a bootstrap over tasks and, where there are several, seeds."""
+    draws = Weights.draw(*right.shape, RESAMPLES, 1).means(right[None])[:, 0]
+    return interval(right.mean(), draws, right.size)
 
 
 def table() -> str:
     """All arms that were run, and what iTool is better by on the seeds that both have."""
     found = Results()
     header = ["arm", "seeds", "all", "complex", "simple", "unseen", "complex, over it0", "complex, iTool over it"]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    lines = []
     rows = [("itool", "base"), ("itool", "it0"), ("itool", "it1"), ("itool", "it2"), *((arm, "it3") for arm in ARMS)]
     for arm, model in rows:
         seeds = found.seeds(arm)
@@ -170,8 +159,8 @@ def table() -> str:
         mine = found.grid(arm, model, "complex", found.seeds("itool", arm))
         over = [percent(mean(mine - it0), "+"), percent(mean(best - mine), "+")]
         name = arm if model == "it3" else model
-        lines.append([name, str(len(seeds)), *groups, *over])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        lines.append([name, len(seeds), *groups, *over])
+    return grid(header, lines)
 
 
 def claims() -> str:
@@ -180,18 +169,18 @@ def claims() -> str:
     lines = []
     together = found.seeds("itool")
     for chosen in [[seed] for seed in together] + ([together] if len(together) > 1 else []):
-        grid = {
-            (model, group): found.grid("itool", model, group, chosen)
+        right = {
+            (model, name): found.grid("itool", model, name, chosen)
             for model in ("base", *MODELS)
-            for group in ("all", "complex")
+            for name in ("all", "complex")
         }
         wrong = {m: found.grid("itool", m, "complex", chosen, "parameter") for m in ("it0", "it3")}
         steps = " ".join(
-            percent(mean(grid[after, "complex"] - grid[before, "complex"]), "+") for before, after in pairwise(MODELS)
+            percent(mean(right[after, "complex"] - right[before, "complex"]), "+") for before, after in pairwise(MODELS)
         )
         lines.append(
-            f"seeds {chosen}: all, it3 over base {percent(mean(grid['it3', 'all'] - grid['base', 'all']), '+')}; "
-            f"complex, it3 over it0 {percent(mean(grid['it3', 'complex'] - grid['it0', 'complex']), '+')}, "
+            f"seeds {chosen}: all, it3 over base {percent(mean(right['it3', 'all'] - right['base', 'all']), '+')}; "
+            f"complex, it3 over it0 {percent(mean(right['it3', 'complex'] - right['it0', 'complex']), '+')}, "
             f"step by step {steps}; complex tasks with a wrong parameter "
             f"{percent(mean(wrong['it0']))} -> {percent(mean(wrong['it3']))}"
         )
