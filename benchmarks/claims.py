@@ -5,15 +5,18 @@ An arm is the pipeline of dvc.yaml with some parameters changed, as `dvc exp run
 a copy of the project below tmp/claims; all copies share the DVC cache, so what an arm has in common with iTool is not
 computed again, and an interrupted run goes on where it stopped. What a run found stands in
 benchmarks/claims/<arm>-<seed>.json, and a run that has its file is skipped: `right` and `parameter` hold one character
-a test task, in the order of data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter.
+a test task, in the order of data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file
+made with other parameters, tasks or base model than the project's present ones counts for nothing.
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +29,7 @@ from stages.artifacts import PREDICTIONS, TASKS, read_table, write_json
 from stages.report.markdown import grid, percent
 from stages.statistics import Estimate, Weights, interval
 from stages.toolcall.types import PARAMETER_KINDS, SIMPLE
-from tests.smoke import ROOT, copy_project, dvc
+from tests.smoke import ROOT, copy_project, dvc, lay_over
 
 COPIES = ROOT / "tmp/claims"
 RESULTS = ROOT / "benchmarks/claims"
@@ -43,8 +46,9 @@ UNSEARCHED = {
 EASY_TOO = {"selection": {"calibration": 0.0}, "ratio": 1.0}
 RIVALS: dict[str, dict[str, Any]] = {
     "itool": {},
-    "sft_more": UNSEARCHED | EASY_TOO,
-    "sft_hard": UNSEARCHED,
+    "sft_more": UNSEARCHED | EASY_TOO,  # tasks drawn at random
+    "sft_same": UNSEARCHED,  # those of iTool
+    "sft_hard": UNSEARCHED | {"fragments": {"answers": "reference", "rehearse": False}},
     "rejection_sampling": INDEPENDENT | {"preference": {"loss": "sft"}, "fragments": {"answers": "found"}},
     "responses_independent": INDEPENDENT | {"fragments": {"span": "response"}},
     "responses_tree": {"fragments": {"span": "response"}},
@@ -54,6 +58,7 @@ RIVALS: dict[str, dict[str, Any]] = {
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no_warmup_order": {"warmup": {"easy_to_hard": False}},
     "no_selection": {"ratio": 1.0},
+    "no_rehearsal": {"fragments": {"rehearse": False}},
     "no_calibration": {"selection": {"calibration": 0.0}},
     "no_self_evaluation": {"exploration": {"self_evaluation": 0.0}},
     "no_answers": {"preference": {"sft": 0.0}},
@@ -66,7 +71,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "margin_0.3": {"fragments": {"margin": 0.3}},
     "span_rest": {"fragments": {"span": "rest"}},
 }
-ARMS = RIVALS | ABLATIONS
+LARGER: dict[str, dict[str, Any]] = {"larger": {"model": {"path": "data/larger"}}}  # made by benchmarks/larger.py
+ARMS = RIVALS | ABLATIONS | LARGER
 
 
 def overrides(arm: str, seed: int) -> dict[str, Any]:
@@ -80,36 +86,67 @@ def overrides(arm: str, seed: int) -> dict[str, Any]:
     return changed
 
 
+def origin(arm: str, seed: int) -> dict[str, Any]:
+    """What a result hangs on: the arm's parameters, the base model and the test tasks."""
+    return origin_of(lay_over(yaml.safe_load((ROOT / "params.yaml").read_text()), overrides(arm, seed)), ROOT)
+
+
+def origin_of(params: dict[str, Any], root: Path) -> dict[str, Any]:
+    files = (root / "data/base/model.safetensors", root / "data/synthesis/test.parquet")
+    return {
+        "params": {name: section for name, section in params.items() if name not in ("decay", "report")},
+        "files": {file.name: hashlib.md5(file.read_bytes()).hexdigest() for file in files if file.exists()},
+    }
+
+
+def copy_of_project(folder: Path, arm: str, seed: int) -> None:
+    """The project with the arm's parameters, and what is done already: by the project's last run, for rivals by iTool's
+    with the same seed.
+    """
+    making = folder.with_name(f"{folder.name}.making")
+    shutil.rmtree(making, ignore_errors=True)  # of a run that was killed here
+    making.mkdir(parents=True)
+    if arm in LARGER:
+        shutil.copytree(COPIES / "larger", making / "data/larger")
+    copy_project(making, overrides(arm, seed))
+    dvc(making, "cache", "dir", str(ROOT / ".dvc/cache"))
+    before = COPIES / f"itool-{seed}"
+    before = before if arm != "itool" and before.exists() else ROOT
+    shutil.copytree(before / "metrics", making / "metrics")
+    shutil.copy(before / "dvc.lock", making)
+    dvc(making, "checkout", "--quiet", "--allow-missing")
+    shutil.rmtree(folder, ignore_errors=True)
+    making.rename(folder)
+
+
 def run(arm: str, seed: int) -> None:
     """Runs one arm to its last evaluation and keeps what it found."""
     result = RESULTS / f"{arm}-{seed}.json"
-    if result.exists():
+    made_of = origin(arm, seed)
+    if result.exists() and json.loads(result.read_text()).get("origin") == made_of:
         print(f"{result.name}: done before", file=sys.stderr)
         return
     start = time.monotonic()
     folder = COPIES / f"{arm}-{seed}"
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        copy_project(folder, overrides(arm, seed))
-        dvc(folder, "cache", "dir", str(ROOT / ".dvc/cache"))
-        # What is done already: by the project's last run, for rivals by iTool's with the same seed.
-        before = COPIES / f"itool-{seed}"
-        before = before if arm != "itool" and before.exists() else ROOT
-        shutil.copytree(before / "metrics", folder / "metrics")
-        shutil.copy(before / "dvc.lock", folder)
-        dvc(folder, "checkout", "--quiet", "--allow-missing")
-    dvc(folder, "repro", "start@base", f"evaluation@{MODELS[-1]}")
+    if not folder.exists() or origin_of(yaml.safe_load((folder / "params.yaml").read_text()), folder) != made_of:
+        copy_of_project(folder, arm, seed)
+    models = ("base", "it0") if arm in LARGER else ("base", *MODELS)
+    dvc(folder, "repro", *(f"start@{model}" if model in ("base", "it0") else f"evaluation@{model}" for model in models))
     order = read_table(folder / "data/synthesis/test.parquet", TASKS).select("task_id")
-    answers = {}
-    for model in ("base", *MODELS):
+    answers, validation = {}, {}
+    for model in models:
         table = read_table(folder / f"data/predictions/{model}.parquet", PREDICTIONS)
+        held = table.filter(pl.col("split") == "validation")
+        validation[model] = {name: held.filter(group(name))["right"].mean() for name in ("all", "complex", "simple")}
         table = order.join(table, on="task_id", how="left", maintain_order="left")
         bad = pl.element().is_in([str(kind) for kind in PARAMETER_KINDS])
         parameter = table.select(pl.col("errors").list.eval(bad).list.any()).to_series()
         answers[model] = {"right": bits(table["right"]), "parameter": bits(parameter)}
-    figures = {name: json.loads((folder / f"metrics/preference/{name}.json").read_text()) for name in MODELS[1:]}
-    trees = {name: json.loads((folder / f"metrics/fragments/{name}.json").read_text()) for name in MODELS[1:]}
-    kept = {"arm": arm, "seed": seed, "overrides": overrides(arm, seed), "preference": figures, "fragments": trees}
+    trained = {
+        stage: {name: json.loads((folder / f"metrics/{stage}/{name}.json").read_text()) for name in models[2:]}
+        for stage in ("preference", "fragments")
+    }
+    kept = {"arm": arm, "seed": seed, "origin": made_of, **trained, "validation": validation}
     write_json(kept | {"answers": answers}, result)
     print(f"{result.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
 
@@ -119,14 +156,15 @@ def bits(column: pl.Series) -> str:
 
 
 class Results:
-    """All runs that have a file, as grids of test tasks."""
+    """All runs that have a file of the present parameters, as grids of test tasks."""
 
     def __init__(self) -> None:
         test = read_table(ROOT / "data/synthesis/test.parquet", TASKS)
         test = test.with_columns(complex=~pl.col("scenario").is_in(SIMPLE))
         self.groups = {name: test.with_columns(chosen=group(name))["chosen"].to_numpy() for name in GROUPS}
-        files = sorted(RESULTS.glob("*.json"))
-        self.runs = {(kept["arm"], kept["seed"]): kept for kept in (json.loads(file.read_text()) for file in files)}
+        kept = [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))]
+        present = [each for each in kept if each.get("origin") == origin(each["arm"], each["seed"])]
+        self.runs = {(each["arm"], each["seed"]): each for each in present}
 
     def seeds(self, *arms: str) -> list[int]:
         """The seeds that all of these arms were run with."""
@@ -149,16 +187,19 @@ def table() -> str:
     found = Results()
     header = ["arm", "seeds", "all", "complex", "simple", "unseen", "complex, over it0", "complex, iTool over it"]
     lines = []
-    rows = [("itool", "base"), ("itool", "it0"), ("itool", "it1"), ("itool", "it2"), *((arm, "it3") for arm in ARMS)]
+    rows = [("itool", "base"), ("itool", "it0"), ("itool", "it1"), ("itool", "it2")]
+    rows += [(arm, "it0" if arm in LARGER else "it3") for arm in ARMS]
     for arm, model in rows:
         seeds = found.seeds(arm)
         if not seeds:
             continue
         groups = [percent(mean(found.grid(arm, model, name, seeds))) for name in ("all", "complex", "simple", "unseen")]
-        best, it0 = (found.grid("itool", name, "complex", found.seeds("itool", arm)) for name in ("it3", "it0"))
-        mine = found.grid(arm, model, "complex", found.seeds("itool", arm))
-        over = [percent(mean(mine - it0), "+"), percent(mean(best - mine), "+")]
-        name = arm if model == "it3" else model
+        over = ["-", "-"]
+        if shared := found.seeds("itool", arm):
+            best, it0 = (found.grid("itool", name, "complex", shared) for name in ("it3", "it0"))
+            mine = found.grid(arm, model, "complex", shared)
+            over = [percent(mean(mine - it0), "+"), percent(mean(best - mine), "+")]
+        name = model if arm == "itool" and model != "it3" else arm
         lines.append([name, len(seeds), *groups, *over])
     return grid(header, lines)
 

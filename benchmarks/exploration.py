@@ -133,7 +133,9 @@ def measure(arguments: argparse.Namespace, size: int) -> dict[str, Any]:
     settings = params.load()
     tasks = read_tasks("data/synthesis/explore.parquet")[:size]
     prompter = Prompter(load_tokenizer(arguments.model), settings.model.dialect, settings.model.max_length)
-    engine = open_engine(arguments.model, settings.engine.model_copy(update={"kind": arguments.engine}))
+    engine = open_engine(
+        arguments.model, settings.engine.model_copy(update={"kind": arguments.engine}), prompter.end_ids
+    )
 
     def search(engine: Engine, tasks: Sequence[Task]) -> tuple[float, int]:
         """Explores shard by shard, as the stage does; the seconds of that, and the number of valid pairs."""

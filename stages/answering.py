@@ -11,6 +11,7 @@ from stages.engine.base import Completion, Engine, Request, Sampling
 from stages.params import Evaluation
 from stages.statistics import bootstrap_mean
 from stages.toolcall.checker import check
+from stages.toolcall.dialect import read_answer
 from stages.toolcall.prompt import Prompter
 from stages.toolcall.scanner import join_bytes
 from stages.toolcall.types import PARAMETER_KINDS, SCENARIOS, Answer, ErrorKind, Task, Unparseable
@@ -45,7 +46,9 @@ def checked(
     rows = []
     for task, (prompt, completion) in zip(tasks, completed, strict=True):
         output = prompter.decode(completion.ids)
-        parsed = parse(output, prompter) if completion.finish == "stop" else Unparseable(len(output.encode()), "cut")
+        parsed: Answer | Unparseable = Unparseable(len(output.encode()), "cut")
+        if completion.finish == "stop":
+            parsed = read_answer(prompter.dialect, output)
         verdict = check(parsed, task.reference, task.tools, strict)
         rows.append(
             {
@@ -65,18 +68,10 @@ def checked(
     return pl.DataFrame(rows, schema=PREDICTIONS)
 
 
-def parse(output: str, prompter: Prompter) -> Answer | Unparseable:
-    """The output as an answer, or why it is none."""
-    try:
-        return prompter.dialect.parse(output)
-    except Unparseable as error:
-        return error
-
-
 def group(name: str) -> pl.Expr:
     """The rows of PREDICTIONS that an accuracy is about: one of GROUPS, or a scenario.
 
-    Seen and unseen is about tools; the validation split shows tools that training showed.
+    Seen and unseen is about the tools of the test splits.
     """
     unseen = pl.col("split") == "test_unseen"
     expressions = {

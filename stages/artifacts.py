@@ -58,7 +58,8 @@ NODES: dict[str, Any] = {
     "self_evaluation": pl.Float64,  # C, of complete answers
 }
 
-# Fragment preference pairs: prompt + chosen and prompt + rejected are both prefixes of real generations.
+# Fragment preference pairs: prompt + chosen and prompt + rejected are both prefixes of real generations, but for the
+# end that fragments.span: path adds.
 PAIRS: dict[str, Any] = {
     "task_id": pl.String,
     "scenario": pl.String,

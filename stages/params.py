@@ -88,6 +88,7 @@ class Synthesis(Section):
     )  # share of the training phrases that training uses; the rest is new in validation
     typos: float = Share  # share of the longer words that users of the exploration misspell
     unseen_tools: float = Share  # share of the tools that only the unseen test split shows
+    validation_tools: float = Share  # share of the other tools that only half of the validation tasks show
     max_tools: int = Count  # candidate tools in one prompt
     mixture: Mixture
 
@@ -137,6 +138,7 @@ class Fragments(Section):
     answers: Literal[
         "found", "reference", "both"
     ]  # to learn whole: the tree's right ones, references, these where none
+    rehearse: bool  # learn the references of drawn tasks that are not explored, too
     margin: float = Field(ge=0.0)  # least Q gap
     visits: int = Count  # least visits of either sibling
 

@@ -1,5 +1,6 @@
 """Intervals, paired tests and curves. Numpy arrays in, floats out; every interval is a 95% percentile bootstrap."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,3 +141,13 @@ def saturating_fit(sizes: ArrayLike, accuracy: ArrayLike) -> dict[str, float] | 
         return None
     a, b, c = fit.x
     return {"a": float(a), "b": float(b * unit**c), "c": float(c)}
+
+
+def apportion(count: int, weights: Mapping[str, float]) -> dict[str, int]:
+    """`count` shared out in proportion to the weights (not all 0), largest remainders first, the first in a tie."""
+    total = sum(weights.values())
+    exact = {name: count * weight / total for name, weight in weights.items()}
+    shares = {name: int(share) for name, share in exact.items()}
+    for name in sorted(exact, key=lambda name: shares[name] - exact[name])[: count - sum(shares.values())]:
+        shares[name] += 1
+    return shares

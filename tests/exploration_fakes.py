@@ -74,6 +74,10 @@ class FakePrompter:
     def prompt_ids(self, task):
         return (*(int(digit) for digit in task.task_id[-3:]), PROMPT)
 
+    def completion_ids(self, answer):
+        """The first of MODEL's answers that reads so."""
+        return next(ids for ids in MODEL if self.decode(ids) == pythonic.render(answer))
+
     def selfeval_ids(self, prompt, completion):
         return (*prompt, *completion, END, QUESTION)
 

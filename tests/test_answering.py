@@ -45,7 +45,7 @@ class Scripted:
         assert all(request.n == 1 for request in requests)
         return [[completion] for completion in self.completions]
 
-    def score(self, pairs):
+    def score(self, pairs, prefixes=()):
         return [[-len(prompt) / 100 if continuation[0] == self.yes else -1.0] for prompt, continuation in pairs]
 
 

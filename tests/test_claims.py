@@ -1,13 +1,17 @@
 """The arms of benchmarks/claims.py are the pipeline with other parameters, and its tables say what the runs found."""
 
 import json
+import shutil
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 import yaml
+from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from benchmarks import claims
+from benchmarks.larger import widened
 from stages.artifacts import TASKS, write_table
 from stages.params import Params
 from tests.smoke import ROOT, lay_over
@@ -35,10 +39,13 @@ def results(tmp_path, monkeypatch):
     rows = [columns | {"split": split, "scenario": scenario} for split, scenario in zip(SPLITS, SCENARIOS, strict=True)]
     write_table(rows, TASKS, tmp_path / "data/synthesis/test.parquet")
     (tmp_path / "results").mkdir()
+    (tmp_path / "data/base").mkdir()
+    (tmp_path / "data/base/model.safetensors").write_bytes(b"weights")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
 
     def write(arm, seed, **right):
         answers = {model: {"right": bits, "parameter": "10000011"} for model, bits in right.items()}
-        kept = {"arm": arm, "seed": seed, "answers": answers}
+        kept = {"arm": arm, "seed": seed, "origin": claims.origin(arm, seed), "answers": answers}
         (tmp_path / f"results/{arm}-{seed}.json").write_text(json.dumps(kept))
 
     same = {"base": "00000000", "it0": "11000000", "it1": "11100000", "it2": "11110000"}
@@ -59,5 +66,28 @@ def test_a_table_compares_on_the_seeds_that_both_have(results):
     assert "it3 over it0 +66.7" in claims.claims()
 
 
+def test_what_was_found_with_another_base_model_counts_for_nothing(results, tmp_path):
+    (tmp_path / "data/base/model.safetensors").write_bytes(b"other weights")
+    assert claims.Results().runs == {}
+
+
 def test_bits_are_in_the_order_of_the_tasks():
     assert claims.bits(pl.Series([True, False, None])) == "100"
+
+
+def test_the_larger_base_starts_as_the_same_function():
+    config = Qwen3Config(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+    )
+    torch.manual_seed(1)
+    small = Qwen3ForCausalLM(config).eval()
+    large = widened(small, 80).eval()
+    ids = torch.randint(50, (2, 9))
+    assert large.num_parameters() > small.num_parameters()
+    assert torch.allclose(large(ids).logits, small(ids).logits, atol=1e-6)

@@ -125,6 +125,14 @@ def test_sample_sizes_rise_and_differ():
         decay.sample_sizes(10, [0.1, 0.101])
 
 
+def test_a_seed_given_twice_is_an_error(project):
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["decay"]["seeds"] = [1, 1]
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(UserError, match=r"decay\.seeds: found \[1, 1\], expected each seed once"):
+        decay.run()
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a randomly initialised model and a handful of tasks."""

@@ -99,7 +99,7 @@ def engine(server, folder):
 
 @pytest.fixture(scope="module")
 def reference(folder):
-    return TransformersEngine(folder, ENGINE, {END}, END)
+    return TransformersEngine(folder, ENGINE, {END})
 
 
 @pytest.fixture(scope="module")

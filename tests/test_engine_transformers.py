@@ -6,11 +6,10 @@ from collections import Counter
 import pytest
 import torch
 from tiny_model import ENGINE, PEAKED, new_model
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM
 
 from stages.engine import open_engine, seed_of
 from stages.engine.base import Prefix, Request, Sampling
-from stages.engine.special import special_ids
 from stages.engine.transformers import TransformersEngine, draw, noise
 from stages.errors import UserError
 
@@ -36,7 +35,7 @@ def engine_params(batch=16):
 
 @pytest.fixture(scope="module")
 def engine(folder):
-    return TransformersEngine(folder, engine_params(), {END}, PAD)
+    return TransformersEngine(folder, engine_params(), {END})
 
 
 def prompts(count, seed=1):
@@ -106,7 +105,7 @@ def test_second_run_gives_the_same_bytes(folder, engine):
     requests = [Request(prompt, n=3, seed=index) for index, prompt in enumerate(prompts(30))]
     first = engine.generate(requests, Sampling(12, 1.0))
     assert (
-        TransformersEngine(folder, engine_params(), {END}, PAD).generate(requests, Sampling(12, 1.0)) == first
+        TransformersEngine(folder, engine_params(), {END}).generate(requests, Sampling(12, 1.0)) == first
     )  # logprobs bit by bit
 
 
@@ -249,26 +248,16 @@ def test_a_sliding_window_shorter_than_the_text_is_an_error(folder, tmp_path, en
     config |= changes | {"layer_types": ["sliding_attention"] * 2}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
-    windowed = TransformersEngine(tmp_path, ENGINE, {END}, PAD)
+    windowed = TransformersEngine(tmp_path, ENGINE, {END})
     short, long = Request((3, 4, 5)), Request(tuple(range(3, 20)))
     assert windowed.generate([short], Sampling(8, 0.0)) == engine.generate([short], Sampling(8, 0.0))
     with pytest.raises(UserError, match="sliding window of 16"):
         windowed.generate([long], Sampling(8, 0.0))
 
 
-def test_open_engine_reads_the_folder(folder, engine):
-    from tokenizers import Tokenizer, models
-
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer(models.WordLevel({"<pad>": 0, "a": 1, "<end>": 2, "<other>": 3}, unk_token="a")),
-        eos_token="<end>",
-        pad_token="<pad>",
-    )
-    tokenizer.save_pretrained(folder)
-    config = folder / "generation_config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"eos_token_id": [2, 3]}))
-    assert special_ids(folder) == ([2, 3], 0)
-    opened = open_engine(folder, engine_params())
+def test_open_engine_opens_the_kind_that_is_asked_for(folder, engine):
+    opened = open_engine(folder, engine_params(), {2, 3})
+    assert isinstance(opened, TransformersEngine)
     assert opened.end_ids == {2, 3}
     assert opened.score([((5, 6), (7,))]) == engine.score([((5, 6), (7,))])
 
@@ -281,7 +270,7 @@ def test_adapter_is_merged(folder, tmp_path, engine):
         LoraConfig(r=2, init_lora_weights=False, target_modules="all-linear"),
     )
     adapter.save_pretrained(tmp_path)
-    merged = TransformersEngine(tmp_path, engine_params(), {END}, PAD)
+    merged = TransformersEngine(tmp_path, engine_params(), {END})
     [scores] = merged.score([((5, 6), (7, 8))])
     assert scores == pytest.approx(full_logprobs(adapter.eval(), (5, 6), (7, 8)), abs=1e-4)
     assert scores != pytest.approx(engine.score([((5, 6), (7, 8))])[0], abs=1e-2)
@@ -289,7 +278,5 @@ def test_adapter_is_merged(folder, tmp_path, engine):
 
 def test_a_folder_without_a_model_is_one_line(tmp_path):
     with pytest.raises(UserError, match="not a causal language model") as error:
-        TransformersEngine(tmp_path / "none", engine_params(), {END}, PAD)
+        TransformersEngine(tmp_path / "none", engine_params(), {END})
     assert "\n" not in str(error.value)
-    with pytest.raises(UserError, match="no tokenizer"):
-        special_ids(tmp_path)

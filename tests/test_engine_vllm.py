@@ -47,7 +47,7 @@ def model(folder):
 
 @pytest.fixture(scope="module")
 def reference(folder):
-    return TransformersEngine(folder, ENGINE, {END}, PAD)
+    return TransformersEngine(folder, ENGINE, {END})
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_adapter(open_vllm, engine, adapter, monkeypatch):
     # A share of the memory counts all that the process holds, so a second engine in it says how many GiB it wants.
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
     opened = open_vllm(adapter)
-    reference = TransformersEngine(adapter, ENGINE, {END}, PAD)
+    reference = TransformersEngine(adapter, ENGINE, {END})
     requests = [Request(prompt) for prompt in prompts()]
     found = opened.generate(requests, Sampling(12, 0.0))
     expected = reference.generate(requests, Sampling(12, 0.0))

@@ -6,15 +6,15 @@ import pytest
 from exploration_fakes import END, PROMPT, FakeEngine, FakePrompter, ids_of, tasks
 
 from stages import params
-from stages.answering import parse
 from stages.exploration.search import explore, node_rows
-from stages.fragments.pairs import balanced, harvest, right_answer
+from stages.fragments.pairs import balanced, harvest
 from stages.fragments.run import profile
 from stages.toolcall.checker import check, consistent
+from stages.toolcall.dialect import read_answer
 from stages.toolcall.types import ErrorKind
 
 [TASK] = tasks(1)  # right: f with a=1 and b="x", in any order
-SETTINGS = params.Fragments(span="fragment", answers="both", margin=0.1, visits=1)
+SETTINGS = params.Fragments(span="fragment", answers="both", rehearse=True, margin=0.1, visits=1)
 
 
 def node(number, parent, pieces, kind, q=0.0, right=False, visits=1, end=False):
@@ -175,11 +175,18 @@ def test_whole_responses_need_a_right_and_a_wrong_one():
     assert reasons(A, BAD | {"node": 4}, BAD_END | {"node": 5, "parent": 4}, settings=response) == {"no_right": 1}
 
 
-def test_the_right_answer_of_highest_q_is_learnt():
+@pytest.mark.parametrize("answers", ["found", "reference", "both"])
+def test_the_right_answer_of_highest_q_or_the_reference_is_learnt(answers):
+    def learnt(*nodes):
+        return gather(*nodes, settings=SETTINGS.model_copy(update={"answers": answers})).learnt
+
+    reference = FakePrompter().completion_ids(TASK.reference.answer())
     other = node(6, 3, (b", ", b"b=", b'"x"', b")]"), "next", 0.95, True, end=True)
-    assert right_answer([ROOT, CHOICE, NAME, A, GOOD, GOOD_END]) == (*ids_of(*WHOLE, b'"x"', b")]"), END)
-    assert right_answer([ROOT, CHOICE, NAME, A, GOOD, GOOD_END, other])[-2:] == (*ids_of(b")]"), END)
-    assert right_answer([ROOT, CHOICE, NAME, A, BAD | {"node": 4}, BAD_END | {"node": 5, "parent": 4}]) is None
+    found = (*ids_of(*WHOLE, b'"x"', b")]"), END)
+    assert learnt(A, GOOD, GOOD_END) == (reference if answers == "reference" else found)
+    assert answers == "reference" or learnt(A, GOOD, GOOD_END, other)[-2:] == (*ids_of(b")]"), END)
+    wrong = (A, BAD | {"node": 4}, BAD_END | {"node": 5, "parent": 4})
+    assert learnt(*wrong) == (None if answers == "found" else reference)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -211,7 +218,7 @@ def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
         assert not consistent(rejected, TASK.reference, TASK.tools, False, prompter.dialect, both[1][-1] == END)
         reached = [full for full in generated if full[: len(both[0])] == both[0] and full[-1] == END]
         assert any(
-            check(parse(prompter.decode(full[4:]), prompter), TASK.reference, TASK.tools, False).right
+            check(read_answer(prompter.dialect, prompter.decode(full[4:])), TASK.reference, TASK.tools, False).right
             for full in reached
         )
         assert pair["chosen_q"] - pair["rejected_q"] > SETTINGS.margin

@@ -151,9 +151,15 @@ def test_the_whole_pipeline_on_a_users_own_start(project: Path, caplog: pytest.L
     params = load()
     file = "adapter_model.safetensors" if params.model.lora else "model.safetensors"
     assert {path.name for path in Path("data/models/it0").glob("*.safetensors")} == {file}
-    engines = {model: open_engine(params.model_folder(model), params.engine) for model in ("base", "it0", "it1")}
+    engines = {model: open_engine(params.model_folder(model), params.engine, {0}) for model in ("base", "it0", "it1")}
     scores = {model: engine.score([((1, 2, 3), (4, 5, 6))]) for model, engine in engines.items()}
     assert scores["it0"] != scores["base"]  # what warm-up trained is what answers, be it weights or an adapter
+
+    # What was drawn is learnt: explored without success or too easy to be, by its reference.
+    answers = artifacts.read_table("data/answers/it1.parquet", artifacts.ANSWERS)
+    drawn = artifacts.read_table("data/selection/it1.parquet", artifacts.SELECTED)
+    assert drawn["kept"].sum() < drawn.height
+    assert set(answers.filter("learn")["task_id"]) == set(drawn["task_id"])
 
     # A random model answers nothing right, so there are no pairs and the iteration keeps its model.
     trained = json.loads(Path("metrics/preference/it1.json").read_text())

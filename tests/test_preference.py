@@ -227,6 +227,16 @@ def test_the_best_on_validation_is_kept_half_way_and_no_update_included(base, pr
     assert figures == {"answers": 1, "pairs": 1, "kept": kept, "validation": validation}
 
 
+@pytest.mark.parametrize("loss", ["sigmoid", "sft"])
+def test_with_nothing_to_learn_the_model_stays_as_it_was(base, project, loss):
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["preference"]["loss"] = loss
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": False}], [])
+    run("it1")
+    assert json.loads(Path("metrics/preference/it1.json").read_text())["kept"] == "start"
+
+
 def test_without_pairs_the_model_stays_as_it_was(base, project):
     write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": True}], [])
     run("it1")

@@ -37,7 +37,7 @@ def test_scenarios_with_more_wrong_fragments_weigh_more():
         ("parallel", ["missing_parameter"]),
     )
     profile = deficiency(table)
-    assert profile == {"parallel": {"missing_parameter": 0.5, "wrong_value": 1.0}, "single": {}}
+    assert profile == {"parallel": 1.5, "single": 0.0}
     scenarios = ["single", "parallel", "parallel", "user"]
     assert weights(scenarios, profile, 0.0) == [1.0] * 4
     assert weights(scenarios, profile, 1.0) == pytest.approx([0.0, 1.5 / 0.9375, 1.5 / 0.9375, 0.75 / 0.9375])

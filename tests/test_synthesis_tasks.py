@@ -37,6 +37,7 @@ PARAMS = Synthesis(
     train_wording=0.5,
     typos=0.3,
     unseen_tools=0.25,
+    validation_tools=0.15,
     max_tools=6,
     mixture=EVEN,
 )
@@ -292,7 +293,7 @@ def test_semantics_layer_catches_planted_faults(samples, pool):
 
 
 def test_quotas_sum_up_and_leave_out_what_the_tools_do_not_allow(pool, held):
-    seen, unseen = rosters(pool, held)
+    seen, _, unseen = rosters(pool, held)
     uneven = PARAMS.model_copy(update={"mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0) | {"report": 0.0})})
     counts = quotas(uneven, seen, 101)
     assert sum(counts.values()) == 101
@@ -301,6 +302,18 @@ def test_quotas_sum_up_and_leave_out_what_the_tools_do_not_allow(pool, held):
     assert not {"multiple", "parallel_multiple", "dependent", "irrelevant"} & set(quotas(PARAMS, alone, 10))
     assert possible(replace(seen, targets=()), 6) == []
     assert set(possible(unseen, 6)) == set(SCENARIOS)
+
+
+def test_half_of_validation_asks_for_tools_of_its_own(pool, held):
+    others = replace(pool, tools=tuple(tool for tool in pool.tools if tool.name not in held))
+    own = hold_out(others, 0.15, random.Random(1), least=0)
+    assert len(own) == round(0.15 * len(others.tools))
+    samples, _ = synthesise(PARAMS, pool, held, own)
+    assert not shown(samples, "train", "explore", "test_seen") & (own | held)
+    assert not shown(samples, "validation") & held
+    validation = [s for s in samples if s.task.split == "validation"]
+    assert len(validation) == PARAMS.validation
+    assert sum(s.program.steps[-1].tool.name in own for s in validation) == PARAMS.validation // 2
 
 
 def test_drawing_is_independent_of_the_other_splits(pool, held):
@@ -315,7 +328,7 @@ def test_verbalising_never_says_an_unsaid_value_and_varies(pool, held):
     rng = random.Random(0)
     roster = rosters(pool, held)[0]
     program = execute(sample("report", roster, pool.entities, "train", 6, rng))
-    texts = {verbalise(program, "train", 1.0, 0.0, rng).task.messages[0]["content"] for _ in range(20)}
+    texts = {verbalise(program, "train", PARAMS, rng).task.messages[0]["content"] for _ in range(20)}
     assert len(texts) > 10
 
 

@@ -53,6 +53,18 @@ CITY = {
 }
 
 
+LINK = {"from": "get_weather", "to": "get_weather", "parameter": "city", "field": "city", "phrases": {}}
+FREE = {
+    "name": "tag_record",
+    "description": "tag a record",
+    "parameters": {
+        "type": "object",
+        "properties": {"record": {"type": "string"}, "tags": {"type": "object"}},
+        "required": ["record"],
+    },
+}
+
+
 def params(**changes):
     sizes = {"train": 30, "explore": 0, "validation": 10, "test_seen": 10, "test_unseen": 10}
     fields = {
@@ -62,6 +74,7 @@ def params(**changes):
         "train_wording": 0.5,
         "typos": 0.3,
         "unseen_tools": 0.3,
+        "validation_tools": 0.0,
         "max_tools": 3,
     }
     return Synthesis(**{**fields, **sizes, "mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0)), **changes})
@@ -153,12 +166,23 @@ def test_own_phrases_without_simulation_are_used(tmp_path):
         (spoken(values="planet"), r"parameters.city.values: found 'planet'"),
         (spoken(phrases={"train": ["in {}"]}), r"parameters.city.phrases: test: missing"),
         (spoken(phrases={"train": [], "test": ["at {}"]}), r"parameters.city.phrases.train: found nothing"),
-        (spoken() | {"links": [{"from": "ping", "to": "get_weather"}]}, r"links\[0\].from: ping: missing"),
+        ({"links": []}, r"phrases/own.json: tools: missing"),
+        (spoken() | {"links": [LINK | {"from": "ping"}]}, r"links\[0\].from: ping: missing"),
+        (spoken() | {"links": [{"from": "get_weather"}]}, r"links\[0\]: to: missing"),
+        (spoken() | {"links": [LINK | {"parameter": "town"}]}, r"links\[0\].parameter: town: missing"),
     ],
 )
 def test_broken_phrases_name_file_and_field(tmp_path, phrases, message):
     with pytest.raises(UserError, match=message):
         load_pool(own_phrases(tmp_path, [CITY], phrases))
+
+
+def test_an_optional_object_of_unknown_fields_is_never_spoken_of(tmp_path):
+    (tmp_path / "tools.json").write_text(json.dumps([FREE]))
+    pool = load_pool(tmp_path / "tools.json")
+    assert [parameter.name for parameter in pool.tools[0].parameters] == ["record"]
+    samples, _ = synthesise(params(train=4, unseen_tools=0.0), pool, set())
+    assert samples
 
 
 def test_broken_tool_files(tmp_path):
@@ -263,6 +287,8 @@ def test_splits_depend_on_the_line_alone_and_keep_held_out_tools_apart(tmp_path)
     assert all(counts.values())
     held = read_conversations(written(tmp_path, *lines[:5]), SIZES, {"get_weather"})
     assert {t.split for t in held} == {"test_unseen"}
+    own = read_conversations(written(tmp_path, *lines[:5]), SIZES, set(), {"get_weather"})
+    assert {t.split for t in own} == {"validation"}
 
 
 @pytest.mark.parametrize(
@@ -287,6 +313,13 @@ def test_broken_conversations_name_file_line_and_field(tmp_path, line, message):
         read_conversations(path, SIZES, set())
 
 
+def test_a_line_separator_in_a_text_ends_no_line(tmp_path):
+    path = tmp_path / "talks.jsonl"
+    path.write_text(json.dumps(talk(user("a\u2028b"), call({"city": "Oslo"})), ensure_ascii=False) + "\n")
+    [task] = read_conversations(path, SIZES, set())
+    assert task.messages[0]["content"] == "a\u2028b"
+
+
 def test_missing_conversations_file(tmp_path):
     with pytest.raises(UserError, match=r"none\.jsonl: No such file"):
         read_conversations(tmp_path / "none.jsonl", SIZES, set())
@@ -296,6 +329,6 @@ def test_links_between_own_tools(tmp_path):
     """A link whose target is held out is for the unseen split only."""
     pool = load_pool("data/tools")
     link = pool.links[0]
-    seen, unseen = rosters(pool, {link.target.name})
+    seen, _, unseen = rosters(pool, {link.target.name})
     assert link in unseen.links
     assert all(link.target not in (other.source, other.target) for other in seen.links)

@@ -1,5 +1,6 @@
 """Prompts through real chat templates (those that TRL ships), with a small tokenizer built here."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,15 @@ def test_a_template_without_turn_ends_uses_the_end_of_sequence() -> None:
     by = Prompter(tokenizer(plain), "pythonic", 100)
     assert by.token_bytes[by.end_id] == b"<|eos|>"
     assert shown(by.selfeval_ids((), ()), by) == f"<|eos|>\n{SELF_EVALUATION_QUESTION}\n"
+
+
+@pytest.mark.parametrize("ends", [5, [5, 7]])
+def test_what_the_generation_config_names_ends_a_turn_too(tmp_path: Path, ends: int | list[int]) -> None:
+    tokenizer((TEMPLATES / "qwen3.jinja").read_text()).save_pretrained(tmp_path)
+    plain = Prompter(load_tokenizer(tmp_path), "hermes", 100).end_ids
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+    more = Prompter(load_tokenizer(tmp_path), "hermes", 100).end_ids - plain
+    assert more == {5} | set(ends if isinstance(ends, list) else ())
 
 
 def test_load_tokenizer(tmp_path: Path) -> None:

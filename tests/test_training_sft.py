@@ -86,12 +86,13 @@ def test_lora_trains_the_adapter_alone(base, tmp_path):
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
     assert digests(base) == before
     assert "model.safetensors" not in digests(tmp_path / "a")
+    assert json.loads((tmp_path / "a/generation_config.json").read_text())["eos_token_id"] == END
     config = json.loads((tmp_path / "a/adapter_config.json").read_text())
     assert len(config["target_modules"]) == 14
     assert config["target_modules"] == sorted(config["target_modules"])
     request = [Request(ROWS[0][0])]
-    merged = open_engine(tmp_path / "a", ENGINE).generate(request, Sampling(4, 0.0))
-    assert merged != open_engine(base, ENGINE).generate(request, Sampling(4, 0.0))
+    merged = open_engine(tmp_path / "a", ENGINE, {END}).generate(request, Sampling(4, 0.0))
+    assert merged != open_engine(base, ENGINE, {END}).generate(request, Sampling(4, 0.0))
     with pytest.raises(UserError, match="found a PEFT adapter"):
         finetune(ROWS, model_params(tmp_path / "a"), tmp_path / "c", TRAINING, ENGINE)
 

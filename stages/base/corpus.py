@@ -26,6 +26,7 @@ from stages.base.words import (
     QUESTIONS,
     REFUSALS,
     ROLES,
+    SPOKEN,
     SYNONYMS,
     THAT,
     UNITS,
@@ -45,13 +46,13 @@ LEVELS: tuple[dict[str, Any], ...] = (
         "tools": 6,
         "parameters": 5,
         "forms": {
-            "plain": 0.5,
-            "doubt": 0.1,
-            "parallel": 0.16,
-            "again": 0.06,
-            "chain": 0.07,
-            "ask": 0.04,
-            "refuse": 0.04,
+            "plain": 0.43,
+            "doubt": 0.09,
+            "parallel": 0.18,
+            "again": 0.07,
+            "chain": 0.08,
+            "ask": 0.07,
+            "refuse": 0.05,
             "tell": 0.03,
         },
     },
@@ -178,9 +179,9 @@ def phrase(slot: Slot, value: Any, alone: bool, rng: Random) -> str:
     name = slot.name.replace("_", " ")
     if slot.kind == "boolean":
         return rng.choice(
-            (f"with {name}", f"{name} on", f"including {name}", f"only {name}", f"{name}, yes")
+            (f"with {name}", f"{name} on", f"including {name}", f"only {name}", f"{name}, yes", f"make it {name}")
             if value
-            else (f"without {name}", f"{name} off", f"no {name}", f"not {name}", f"free of {name}")
+            else (f"without {name}", f"{name} off", f"no {name}", f"not {name}", f"free of {name}", f"non {name}")
         )
     said = spoken(value, rng)
     if slot.kind in ("integer", "number") and rng.random() < 0.3:
@@ -188,8 +189,9 @@ def phrase(slot: Slot, value: Any, alone: bool, rng: Random) -> str:
     if alone and rng.random() < 0.4:
         return f"{rng.choice(LOOSE)} {said}"
     if slot.preposition and rng.random() < 0.7:
-        return f"{slot.preposition} {rng.choice(('', '', 'the '))}{said}"
-    return rng.choice(NAMED).format(n=name, v=said)
+        spoken_as = slot.preposition if rng.random() < 0.4 else rng.choice(SPOKEN[slot.preposition])
+        return f"{spoken_as} {rng.choice(('', '', 'the '))}{said}"
+    return rng.choice(NAMED).format(n=same(name, rng) if rng.random() < 0.3 else name, v=said)
 
 
 def noun_of(rng: Random) -> str:
@@ -287,7 +289,7 @@ def invent_tool(level: int, rng: Random, like: Invented | None = None) -> Invent
         description,
     ]
     if level >= 1:
-        intents += [f"{same(verb, rng)} {article} {same(noun, rng)}" for article in ("the", "a", "my", "this")]
+        intents += [f"{same(verb, rng)} {article} {same(noun, rng)}" for article in 2 * ("the", "a", "my", "this")]
     if level >= 2:
         intents += [f"{second} the {noun}", f"{second} the {kind}"] if second in description else []
         intents += [f"deal with the {thing}", f"have a {thing}", f"work on {thing}s", f"{verb} something"]

@@ -1,14 +1,17 @@
-"""Trains tokenizer and weights of the embedded base model: `python -m stages.base` (make base-model).
+"""Trains tokenizer and weights of the embedded base model: `python -m stages.base --leg 1`, then `--leg 2` (make
+base-model).
 
-A 4-layer Qwen3 of width 128. AdamW on embeddings and norms, Muon on matrices, levels of stages.base.corpus from easy
-to hard. Loss on assistant turns only, and the language-model head runs on those positions only: most of a sample is
-prompt. The layers multiply in bf16, where a CPU has it 1.6 times as fast as float32 throughout (docs/LOG.md); weights,
-attention and optimisers stay in float32.
+A 4-layer Qwen3 of width 128. AdamW on embeddings and norms, Muon on matrices. The first leg goes through the levels of
+stages.base.corpus from easy to hard, the second one starts from its model and stays on the hardest. Loss on assistant
+turns only, and the language-model head runs on those positions only: most of a sample is prompt. The layers multiply in
+bf16, where a CPU has it 1.6 times as fast as float32 throughout (docs/LOG.md); weights, attention and optimisers stay
+in float32.
 """
 
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -20,15 +23,27 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from stages.base.corpus import LEVELS, dialogue
 from stages.base.muon import Muon
 from stages.door import log
+from stages.errors import UserError
 
 OUT = Path("data/base")
 SEED = 2
 VOCABULARY = 2048
 TOKENS_A_BATCH = 4096
-TOKENS = 38_000_000
-# Share of the training at which each level begins; 15% of the samples of a level come from the levels before.
-LEVEL_STARTS = (0.0, 0.06, 0.13, 0.22)
-MUON_RATE, ADAMW_RATE = 5e-3, 5e-3
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A training: its tokens, prompts and padding included, and the shares of them at which each level begins. 15% of
+    the samples of a level come from the levels before. `rate` is the highest learning rate, of either optimiser.
+    """
+
+    name: str
+    tokens: int
+    starts: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    rate: float = 5e-3
+
+
+LEGS = {"1": Leg("1", 38_000_000, (0.0, 0.06, 0.13, 0.22)), "2": Leg("2", 42_000_000)}
 RISE, FALL = 0.01, 0.4  # shares of the training in which the learning rate rises and falls
 ROLES = ("<|tools|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|system|>")
 END, PAD = "<|end|>", "<|pad|>"
@@ -67,15 +82,15 @@ class Batches(IterableDataset):
     are -100 where not learnt.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, total: int) -> None:
-        self.tokenizer, self.total = tokenizer, total
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, leg: Leg) -> None:
+        self.tokenizer, self.leg = tokenizer, leg
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        rng = Random(f"{SEED}/corpus")
+        rng = Random(f"{SEED}/corpus/{self.leg.name}")
         assistant = self.tokenizer.convert_tokens_to_ids("<|assistant|>")
         seen = 0
         while True:
-            level = max(i for i, start in enumerate(LEVEL_STARTS) if seen >= start * self.total)
+            level = max(i for i, start in enumerate(self.leg.starts) if seen >= start * self.leg.tokens)
             talks = [dialogue(level if rng.random() < 0.85 else rng.randint(0, level), rng) for _ in range(512)]
             texts = [
                 self.tokenizer.apply_chat_template(t.messages, tools=[x.spec() for x in t.tools], tokenize=False)
@@ -140,29 +155,41 @@ def in_bf16(layer: torch.nn.Linear, x: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.linear(x.bfloat16(), layer.weight.bfloat16()).float()
 
 
-def train(total: int = TOKENS, out: Path = OUT) -> None:
-    """Trains on `total` tokens (prompt and padding included) and writes model, tokenizer and the recipe's
-    numbers to `out`.
-    """
+def train(leg: str) -> None:
+    """Trains one leg, the second one from data/base; writes model, tokenizer and the loss curve of all legs there."""
+    if leg not in LEGS:
+        raise UserError(f"--leg: found {leg}, expected one of {', '.join(LEGS)}")
     torch.set_num_threads(2)
-    tokenizer = train_tokenizer()
-    model = new_model(tokenizer)
+    if leg == "1":
+        tokenizer = train_tokenizer()
+        fit(new_model(tokenizer), tokenizer, LEGS[leg], OUT, [])
+    else:
+        curve = json.loads((OUT / "training.json").read_text())["curve"]
+        model = Qwen3ForCausalLM.from_pretrained(OUT)
+        fit(model, PreTrainedTokenizerFast.from_pretrained(OUT), LEGS[leg], OUT, curve)
+
+
+def fit(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, leg: Leg, out: Path, curve: list[dict[str, float]]
+) -> None:
+    """Trains on a leg's tokens; writes the model to `out` every 500 updates and at the end, `curve` prolonged."""
+    before = curve[-1]["tokens"] if curve else 0
     for layer in model.model.modules():
         if isinstance(layer, torch.nn.Linear):
             layer.forward = partial(in_bf16, layer)  # type: ignore[method-assign]
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     rest = [p for p in model.parameters() if all(p is not m for m in matrices)]
-    muon = Muon(matrices, lr=MUON_RATE)
-    adamw = torch.optim.AdamW(rest, lr=ADAMW_RATE, betas=(0.9, 0.95), weight_decay=0.0)
-    batches = iter(DataLoader(Batches(tokenizer, total), batch_size=None, num_workers=1, prefetch_factor=16))
-    seen, step, start, curve, recent = 0, 0, time.monotonic(), [], []
-    while seen < total:
+    muon = Muon(matrices, lr=leg.rate)
+    adamw = torch.optim.AdamW(rest, lr=leg.rate, betas=(0.9, 0.95), weight_decay=0.0)
+    batches = iter(DataLoader(Batches(tokenizer, leg), batch_size=None, num_workers=1, prefetch_factor=16))
+    seen, step, start, recent = 0, 0, time.monotonic(), []
+    while seen < leg.tokens:
         ids, targets = next(batches)
-        done = seen / total
+        done = seen / leg.tokens
         scale = min(1.0, done / RISE + 0.01, (1 - done) / FALL)
-        for optimizer, rate in ((muon, MUON_RATE), (adamw, ADAMW_RATE)):
+        for optimizer in (muon, adamw):
             for group in optimizer.param_groups:
-                group["lr"] = rate * scale
+                group["lr"] = leg.rate * scale
         loss = loss_of(model, ids, targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -173,9 +200,9 @@ def train(total: int = TOKENS, out: Path = OUT) -> None:
         recent.append(loss.item())
         if step % 50 == 0:
             mean = sum(recent) / len(recent)
-            curve.append({"tokens": seen, "loss": round(mean, 4)})
+            curve.append({"tokens": before + seen, "loss": round(mean, 4)})
             rate = seen / (time.monotonic() - start)
-            log.info("tokens %.2fM of %.0fM, loss %.4f, %.0f tokens/s", seen / 1e6, total / 1e6, mean, rate)
+            log.info("tokens %.2fM of %.0fM, loss %.4f, %.0f tokens/s", seen / 1e6, leg.tokens / 1e6, mean, rate)
             recent = []
         if step % 500 == 0:
             save(model, tokenizer, curve, out)

@@ -16,6 +16,7 @@ from stages.door import log
 from stages.engine import open_local
 from stages.errors import UserError
 from stages.params import load
+from stages.statistics import apportion
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import Task
 from stages.training.sft import finetune
@@ -27,6 +28,8 @@ def run() -> None:
     """Fine-tune the base at each ratio and seed: data/decay/points.parquet and metrics/decay.json."""
     params = load()
     settings = params.decay
+    if len(set(settings.seeds)) < len(settings.seeds):
+        raise UserError(f"params.yaml: decay.seeds: found {settings.seeds}, expected each seed once")
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
     tasks = stratified(read_tasks(TEST), settings.tasks, settings.seed)
     train = [(prompter.prompt_ids(t), prompter.completion_ids(t.reference.answer())) for t in read_tasks(TRAIN)]
@@ -39,7 +42,7 @@ def run() -> None:
             rows = [train[i] for i in order[:size]]  # a larger share contains the smaller ones
             with tempfile.TemporaryDirectory() as folder:
                 finetune(rows, params.model, folder, settings.model_copy(update={"seed": seed}), params.engine)
-                engine = open_local(folder, params.engine)
+                engine = open_local(folder, params.engine, prompter.end_ids)
                 answers = answer(engine, prompter, tasks, params.evaluation, params.engine.max_tokens)
             log.info(
                 "ratio %g (%d samples), seed %d: %.1f%%",
@@ -80,12 +83,7 @@ def stratified(tasks: Sequence[Task], count: int, seed: int) -> list[Task]:
     by_scenario: dict[str, list[int]] = {}
     for index, task in enumerate(tasks):
         by_scenario.setdefault(task.scenario, []).append(index)
-    share = min(1.0, count / len(tasks))
-    exact = {name: share * len(indices) for name, indices in by_scenario.items()}
-    quota = {name: int(wanted) for name, wanted in exact.items()}
-    left = min(count, len(tasks)) - sum(quota.values())
-    for name in sorted(exact, key=lambda name: (quota[name] - exact[name], name))[:left]:  # largest remainder first
-        quota[name] += 1
+    quota = apportion(min(count, len(tasks)), {name: len(indices) for name, indices in by_scenario.items()})
     chosen: list[int] = []
     for name, indices in by_scenario.items():
         chosen += random.Random(f"{seed}/decay/{name}").sample(indices, quota[name])

@@ -1,6 +1,7 @@
 """Engines generate and score token ids for a model folder."""
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,15 @@ from stages import params
 from stages.engine.base import Engine
 
 
-def open_engine(model_dir: str | Path, engine_params: params.Engine) -> Engine:
-    """The engine of params.yaml over a model folder, which may be a PEFT adapter.
+def open_engine(model_dir: str | Path, engine_params: params.Engine, end_ids: Collection[int]) -> Engine:
+    """The engine of params.yaml over a model folder, which may be a PEFT adapter. Generation stops at `end_ids`.
 
-    Raises UserError when the folder does not hold a causal language model with an end-of-turn token, when vLLM is not
-    installed, or when the server does not serve this model.
+    Raises UserError when the folder does not hold a causal language model, when vLLM is not installed, or when the
+    server does not serve this model.
     """
     # Slow to import, each of them: only the one that is asked for.
     if engine_params.kind == "transformers":
-        return open_local(model_dir, engine_params)
-    from stages.engine.special import special_ids
-
-    end_ids, _ = special_ids(model_dir)
+        return open_local(model_dir, engine_params, end_ids)
     if engine_params.kind == "vllm":
         from stages.engine.vllm import VllmEngine
 
@@ -29,15 +27,13 @@ def open_engine(model_dir: str | Path, engine_params: params.Engine) -> Engine:
     return ServerEngine(model_dir, engine_params, end_ids)
 
 
-def open_local(model_dir: str | Path, engine_params: params.Engine) -> Engine:
+def open_local(model_dir: str | Path, engine_params: params.Engine, end_ids: Collection[int]) -> Engine:
     """The `transformers` engine, whatever engine.kind is: training stages check their own models with it, beside the
     trainer that holds the device [O].
     """
-    from stages.engine.special import special_ids
     from stages.engine.transformers import TransformersEngine
 
-    end_ids, pad_id = special_ids(model_dir)
-    return TransformersEngine(model_dir, engine_params, end_ids, pad_id)
+    return TransformersEngine(model_dir, engine_params, end_ids)
 
 
 def seed_of(*parts: Any) -> int:

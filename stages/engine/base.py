@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Ids = tuple[int, ...]
+SEEDS = 2**62  # vLLM keeps a seed in an int64 and gives sample i of a request seed + i
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,19 @@ class Completion:
     finish: Literal["stop", "length"]
 
 
+def inputs_of(pairs: Sequence[tuple[Ids, Ids]]) -> dict[Ids, list[int]]:
+    """What an engine has to read to score (prompt, continuation) pairs -> the pairs that it serves.
+
+    The last token of a continuation predicts nothing, so continuations of one token (yes, no) share an input. Empty
+    ones have nothing to score.
+    """
+    asked: dict[Ids, list[int]] = {}
+    for pair, (prompt, continuation) in enumerate(pairs):
+        if continuation:
+            asked.setdefault(prompt + continuation[:-1], []).append(pair)
+    return asked
+
+
 class Engine(Protocol):
     end_ids: frozenset[int]  # tokens that end a turn
 
@@ -59,3 +73,12 @@ class Engine(Protocol):
         is one for each pair: what its prompt starts with.
         """
         ...
+
+
+def leanings(
+    engine: Engine, questions: Sequence[Ids], yes: int, no: int, prefixes: Sequence[Prefix] = ()
+) -> list[float]:
+    """log p(yes) - log p(no) of the next token after each question. `prefixes`, where given, is one for each."""
+    pairs = [(question, (word,)) for question in questions for word in (yes, no)]
+    scores = engine.score(pairs, [prefix for prefix in prefixes for _ in (yes, no)])
+    return [for_it - against for (for_it,), (against,) in zip(scores[::2], scores[1::2], strict=True)]

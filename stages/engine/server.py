@@ -10,7 +10,7 @@ Log-probabilities are those of the distribution sampled from, as of the other en
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +19,9 @@ from aiohttp_retry import ExponentialRetry, RetryClient
 from pydantic import BaseModel, ValidationError
 
 from stages import params
-from stages.engine.base import Completion, Ids, Prefix, Request, Sampling
-from stages.engine.special import one_line
-from stages.errors import UserError
+from stages.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, inputs_of
+from stages.errors import UserError, one_line
 
-SEEDS = 2**62  # a seed is an int64, and sample i of a request has seed + i
 PAUSE = 0.25  # seconds before the second attempt, twice as long before each next one
 PASSING = (aiohttp.ClientError, asyncio.TimeoutError)  # what may go away
 
@@ -62,7 +60,7 @@ def generated(choice: Choice) -> tuple[Ids, tuple[float, ...]]:
 class ServerEngine:
     """Fills stages.engine.base.Engine. A PEFT adapter that the server does not list yet is loaded there."""
 
-    def __init__(self, model_dir: str | Path, engine_params: params.Engine, end_ids: Sequence[int]) -> None:
+    def __init__(self, model_dir: str | Path, engine_params: params.Engine, end_ids: Collection[int]) -> None:
         self.end_ids = frozenset(end_ids)
         self.server = engine_params.server
         self.url = self.server.url.rstrip("/")
@@ -98,10 +96,7 @@ class ServerEngine:
 
     def score(self, pairs: Sequence[tuple[Ids, Ids]], prefixes: Sequence[Prefix] = ()) -> list[list[float]]:
         # The last token of a continuation is read off the token that follows the others, those off the prompt.
-        asked: dict[Ids, list[int]] = {}
-        for pair, (prompt, continuation) in enumerate(pairs):
-            if continuation:
-                asked.setdefault(prompt + continuation[:-1], []).append(pair)
+        asked = inputs_of(pairs)
         answers = self._complete(
             [
                 {

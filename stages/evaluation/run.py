@@ -9,7 +9,7 @@ from stages.answering import checked, complete, metrics
 from stages.artifacts import PREDICTIONS, read_tasks, write_json, write_table
 from stages.door import log
 from stages.engine import open_engine
-from stages.engine.base import Completion, Engine
+from stages.engine.base import Completion, Engine, leanings
 from stages.params import load
 from stages.statistics import auc
 from stages.toolcall.prompt import Prompter, load_tokenizer
@@ -22,8 +22,8 @@ def run(model: str) -> None:
     params = load()
     folder = params.model_folder(model)
     tasks = [task for file in TASK_FILES for task in read_tasks(file)]
-    prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
-    engine = open_engine(folder, params.engine)
+    prompter = Prompter(load_tokenizer(folder), params.model.dialect, params.model.max_length)
+    engine = open_engine(folder, params.engine, prompter.end_ids)
     log.info("%s: %d tasks", model, len(tasks))
     completed = complete(engine, prompter, tasks, params.engine.max_tokens)
     predictions = checked(prompter, tasks, completed, params.evaluation.strict)
@@ -57,7 +57,5 @@ def self_evaluation(
         (prompt, only.ids, ok) for (prompt, only), ok in zip(completed, right, strict=True) if only.finish == "stop"
     ]
     asked = [prompter.selfeval_ids(prompt, ids) for prompt, ids, _ in finished]
-    scores = engine.score([(ids, (word,)) for ids in asked for word in (prompter.yes, prompter.no)])
-    # C = p(yes) / (p(yes) + p(no)) rises with the difference of the log-probabilities, and AUC sees ranks only.
-    leaning = [yes - no for (yes,), (no,) in zip(scores[::2], scores[1::2], strict=True)]
+    leaning = leanings(engine, asked, prompter.yes, prompter.no)  # C rises with it, and AUC sees ranks only
     return {"auc": auc(leaning, [ok for *_, ok in finished]), "n": len(finished)}

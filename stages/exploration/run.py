@@ -44,8 +44,8 @@ def run(iteration: str) -> None:
     scratch = (
         Path(".scratch") / f"exploration-{fingerprint(decisive, [selection, *files_of(model_dir), *sorted(code)])}"
     )
-    engine = open_engine(model_dir, settings.engine)
     prompter = Prompter(load_tokenizer(model_dir), settings.model.dialect, settings.model.max_length)
+    engine = open_engine(model_dir, settings.engine, prompter.end_ids)
 
     shards = []
     with Progress(f"exploration {iteration}", len(tasks)) as progress:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from stages.engine import seed_of
-from stages.engine.base import Completion, Engine, Prefix, Request, Sampling
+from stages.engine.base import Completion, Engine, Prefix, Request, Sampling, leanings
 from stages.exploration.tree import (
     Judgement,
     Rollout,
@@ -22,9 +22,10 @@ from stages.exploration.tree import (
 )
 from stages.params import Exploration
 from stages.toolcall.checker import check
+from stages.toolcall.dialect import read_answer
 from stages.toolcall.prompt import Prompter
 from stages.toolcall.scanner import cut
-from stages.toolcall.types import Answer, Task, Unparseable
+from stages.toolcall.types import Task, Unparseable
 
 Advance = Callable[[Sequence[Tree], int, int], None]  # told after every round: finished trees, rollouts, tokens
 
@@ -148,7 +149,8 @@ def _judge(
 
     judgements = []
     for index, (search, _) in enumerate(answers):
-        answer = _parse(prompter, paths[index][:-1]) if ended[index] else Unparseable(0, "cut by the length limit")
+        text = prompter.decode(paths[index])
+        answer = read_answer(prompter.dialect, text) if ended[index] else Unparseable(0, "cut by the length limit")
         verdict = check(answer, search.task.reference, search.task.tools, strict)
         evaluation = evaluations.get(index)
         reward = verdict.outcome + weight * (evaluation or 0.0)
@@ -162,17 +164,7 @@ def self_evaluations(
     """C = p(yes) / (p(yes) + p(no)), the next-token probabilities after each self-evaluation question [X]. Question i
     starts with prefix i.
     """
-    words = (prompter.yes, prompter.no)
-    pairs = [(question, (token,)) for question in questions for token in words]
-    scores = engine.score(pairs, [prefix for prefix in prefixes for _ in words])
-    return [1 / (1 + math.exp(no - yes)) for (yes,), (no,) in zip(scores[::2], scores[1::2], strict=True)]
-
-
-def _parse(prompter: Prompter, ids: tuple[int, ...]) -> Answer | Unparseable:
-    try:
-        return prompter.dialect.parse(prompter.decode(ids))
-    except Unparseable as error:
-        return error
+    return [1 / (1 + math.exp(-lean)) for lean in leanings(engine, questions, prompter.yes, prompter.no, prefixes)]
 
 
 def node_rows(task_id: str, tree: Tree) -> Iterator[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """Reads off a search tree which fragments make the difference [P]. Pure functions on one tree."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stages.engine.base import Ids
 from stages.params import Fragments
 from stages.toolcall.checker import consistent, fragment_error
 from stages.toolcall.prompt import Prompter
@@ -16,8 +17,8 @@ Row = dict[str, Any]  # of stages.artifacts.NODES
 
 @dataclass(frozen=True)
 class Harvest:
-    """The pairs of a tree as rows of stages.artifacts.PAIRS, but `answer` is still its ids and not yet its number, and
-    for every other branching the reason why it gave none.
+    """The pairs of a tree as rows of stages.artifacts.PAIRS, but `answer` is still its ids and not yet its number; for
+    every other branching the reason why it gave none; and the answer to be learnt whole, if any.
 
     Reasons: cut (fewer than two finished siblings), visits, no_right, no_wrong (every sibling can still become right),
     margin, prefix (one is the beginning of the other and nothing follows it).
@@ -25,6 +26,7 @@ class Harvest:
 
     pairs: list[dict[str, Any]]
     reasons: Counter[str]
+    learnt: Ids | None = None
 
 
 class Reader:
@@ -33,23 +35,35 @@ class Reader:
     def __init__(self, nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Fragments, strict: bool) -> None:
         self.nodes, self.task, self.prompter, self.settings, self.strict = nodes, task, prompter, settings, strict
         self.children: list[list[Row]] = [[] for _ in nodes]
-        self.paths: list[tuple[int, ...]] = [()] * len(nodes)  # generated ids up to and with each node
+        self.paths: list[Ids] = [()] * len(nodes)  # generated ids up to and with each node
         for node in nodes[1:]:
             self.children[node["parent"]].append(node)
             self.paths[node["node"]] = self.paths[node["parent"]] + tuple(node["ids"])
 
-    def text(self, ids: tuple[int, ...]) -> tuple[bytes, bool]:
+    def branchings(self) -> Iterator[tuple[Ids, list[Row]]]:
+        """The path to, and the visited children of, every node that has two of them or more."""
+        for path, children in zip(self.paths, self.children, strict=True):
+            siblings = [child for child in children if child["visits"] > 0]
+            if len(siblings) > 1:
+                yield path, siblings
+
+    def right_answer(self) -> Ids | None:
+        """The generated ids of the right answer of highest Q, the eldest in a tie; None where there is none."""
+        right = [node for node in self.nodes if node["terminal"] and node["right"]]
+        return self.paths[max(right, key=lambda node: node["q"])["node"]] if right else None
+
+    def text(self, ids: Ids) -> tuple[bytes, bool]:
         """The bytes of generated ids, and whether the model ended its turn with them."""
         end_ids = self.prompter.end_ids
         return join_bytes(ids, self.prompter.token_bytes, end_ids), bool(ids) and ids[-1] in end_ids
 
-    def wrong(self, ids: tuple[int, ...]) -> bool:
+    def wrong(self, ids: Ids) -> bool:
         """Whether no accepted answer begins with these generated ids, whatever the order of its calls and arguments."""
         text, ended = self.text(ids)
         task = self.task
         return not consistent(text, task.reference, task.tools, self.strict, self.prompter.dialect, ended)
 
-    def error(self, before: tuple[int, ...], ids: tuple[int, ...]) -> ErrorKind:
+    def error(self, before: Ids, ids: Ids) -> ErrorKind:
         """What the generated ids add to those `before` that is wrong."""
         prefix, _ = self.text(before)
         both, ended = self.text(ids)
@@ -60,10 +74,10 @@ class Reader:
         self,
         chosen: Row,
         rejected: Row,
-        so_far: tuple[int, ...],
-        ids: tuple[int, ...],
-        other: tuple[int, ...],
-        answer: tuple[int, ...],
+        so_far: Ids,
+        ids: Ids,
+        other: Ids,
+        answer: Ids,
     ) -> dict[str, Any] | None:
         """A pair: after `so_far` `ids`, which lies on `answer`, is chosen, `other` rejected. None where one begins the
         other.
@@ -94,13 +108,15 @@ def harvest(nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Frag
     fragment: one pair at most for each node with two visited children or more [P].
     rest: the same, and each side goes on to the end of an answer [O].
     response: the best right answer of the tree against the worst wrong one, as DPO is mostly used.
-    path: for each such node the path to the child of highest Q against that to the child of lowest Q, right or wrong,
-    with an end of turn after either, as the authors' code has it.
+    path: for each such node the path to the child of highest Q, right or wrong, against that to the child of lowest Q,
+    a wrong one, with an end of turn after either, as the authors' code has it.
     """
-    reader = Reader(nodes, task, prompter, settings, strict)
-    if settings.span == "response":
-        return _responses(reader)
-    return _paths(reader) if settings.span == "path" else _fragments(reader)
+    tree = Reader(nodes, task, prompter, settings, strict)
+    found = {"response": _responses, "path": _paths}.get(settings.span, _fragments)(tree)
+    learnt = None if settings.answers == "reference" else tree.right_answer()
+    if learnt is None and settings.answers != "found":
+        learnt = prompter.completion_ids(task.reference.answer())
+    return Harvest(found.pairs, found.reasons, learnt)
 
 
 def _fragments(tree: Reader) -> Harvest:
@@ -110,19 +126,16 @@ def _fragments(tree: Reader) -> Harvest:
     so far with the tokens in which both begin.
     """
     found = Harvest([], Counter())
-    for parent in tree.nodes:
-        siblings = [child for child in tree.children[parent["node"]] if child["visits"] > 0]
-        if len(siblings) < 2:
-            continue
+    for so_far, siblings in tree.branchings():
         sides = _choose(siblings, tree)
         if isinstance(sides, str):
             found.reasons[sides] += 1
             continue
         ids, other = (_finished(side, tree) for side in sides)
+        answer = so_far + ids
         if tree.settings.span == "fragment":
             ids, other = _beginning(ids, sides), _beginning(other, sides[::-1])
-        so_far = tree.paths[parent["node"]]
-        pair = tree.pair(*sides, so_far, ids, other, so_far + _finished(sides[0], tree))
+        pair = tree.pair(*sides, so_far, ids, other, answer)
         if pair is None:
             found.reasons["prefix"] += 1
         else:
@@ -144,10 +157,7 @@ def _responses(tree: Reader) -> Harvest:
 
 def _paths(tree: Reader) -> Harvest:
     found = Harvest([], Counter())
-    for parent in tree.nodes:
-        siblings = [child for child in tree.children[parent["node"]] if child["visits"] > 0]
-        if len(siblings) < 2:
-            continue
+    for _, siblings in tree.branchings():
         chosen, rejected = (best(siblings, key=lambda node: node["q"]) for best in (max, min))
         ids, other = (_ended(tree.paths[node["node"]], tree.prompter) for node in (chosen, rejected))
         if chosen["q"] - rejected["q"] <= tree.settings.margin:
@@ -156,6 +166,8 @@ def _paths(tree: Reader) -> Harvest:
             found.reasons["no_wrong"] += 1
         elif pair := tree.pair(chosen, rejected, (), ids, other, ids):
             found.pairs.append(pair)
+        else:
+            found.reasons["prefix"] += 1
     return found
 
 
@@ -197,7 +209,7 @@ def _choose(siblings: list[Row], tree: Reader) -> tuple[Row, Row] | str:
     return (chosen, rejected) if chosen["q"] - rejected["q"] > tree.settings.margin else "margin"
 
 
-def _finished(side: Row, tree: Reader) -> tuple[int, ...]:
+def _finished(side: Row, tree: Reader) -> Ids:
     """The token ids from one side of a pair to the end of an answer: on by the best child from a right fragment, by the
     most visited from a wrong one.
     """
@@ -208,7 +220,7 @@ def _finished(side: Row, tree: Reader) -> tuple[int, ...]:
     return ids
 
 
-def _beginning(ids: tuple[int, ...], sides: tuple[Row, Row]) -> tuple[int, ...]:
+def _beginning(ids: Ids, sides: tuple[Row, Row]) -> Ids:
     """The fragment of the first of two sides, whose way to the end is `ids`; with the token that came next, where the
     fragment is how the other one begins (1 beside 12).
     """
@@ -216,16 +228,5 @@ def _beginning(ids: tuple[int, ...], sides: tuple[Row, Row]) -> tuple[int, ...]:
     return ids[: len(mine) + (other[: len(mine)] == mine)]
 
 
-def _ended(ids: tuple[int, ...], prompter: Prompter) -> tuple[int, ...]:
+def _ended(ids: Ids, prompter: Prompter) -> Ids:
     return ids if ids[-1] in prompter.end_ids else (*ids, prompter.end_id)
-
-
-def right_answer(nodes: Sequence[Row]) -> tuple[int, ...] | None:
-    """The generated ids of the right answer of highest Q in a tree, the eldest in a tie; None where there is none."""
-    right = [node for node in nodes if node["terminal"] and node["right"]]
-    if not right:
-        return None
-    node, ids = max(right, key=lambda node: node["q"]), ()
-    while node["parent"] >= 0:
-        ids, node = (*node["ids"], *ids), nodes[node["parent"]]
-    return ids

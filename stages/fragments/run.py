@@ -9,7 +9,7 @@ from stages.artifacts import ANSWERS, NODES, PAIRS, SELECTED, read_table, row_ta
 from stages.door import log
 from stages.engine.base import Ids
 from stages.errors import UserError
-from stages.fragments.pairs import Harvest, balanced, harvest, right_answer
+from stages.fragments.pairs import Harvest, balanced, harvest
 from stages.params import load
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import ErrorKind
@@ -18,9 +18,9 @@ from stages.toolcall.types import ErrorKind
 def run(iteration: str) -> None:
     """Makes data/pairs/, data/answers/ (<iteration>.parquet) and metrics/fragments/<iteration>.json from the trees."""
     params = load()
-    prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
-    selected = read_table(f"data/selection/{iteration}.parquet", SELECTED).filter("kept")
-    tasks = {row["task_id"]: row_task(row) for row in selected.iter_rows(named=True)}
+    prompter = Prompter(load_tokenizer(params.start_of(iteration)), params.model.dialect, params.model.max_length)
+    drawn = read_table(f"data/selection/{iteration}.parquet", SELECTED)
+    tasks = {row["task_id"]: row_task(row) for row in drawn.filter("kept").iter_rows(named=True)}
     file = f"data/exploration/{iteration}.parquet"
     harvests: list[Harvest] = []
     prompts: dict[str, list[int]] = {}
@@ -34,17 +34,19 @@ def run(iteration: str) -> None:
         if tree["node"].to_list() != list(range(tree.height)):
             raise UserError(f"{file}: column node: task {task_id}: expected the nodes 0, 1, 2, ... in order")
         task, nodes = tasks[task_id], tree.to_dicts()
-        harvests.append(harvest(nodes, task, prompter, params.fragments, params.evaluation.strict))
-        found = None if params.fragments.answers == "reference" else right_answer(nodes)
-        if found is None and params.fragments.answers != "found":
-            found = prompter.completion_ids(task.reference.answer())
+        found = harvest(nodes, task, prompter, params.fragments, params.evaluation.strict)
+        harvests.append(found)
         prompts[task_id] = nodes[0]["ids"]
-        if found is not None:
-            learnt[task_id, found] = True
+        if found.learnt is not None:
+            learnt[task_id, found.learnt] = True
+    if params.fragments.rehearse:
+        for task in map(row_task, drawn.filter(~pl.col("kept")).iter_rows(named=True)):
+            prompts[task.task_id] = list(prompter.prompt_ids(task))
+            learnt[task.task_id, prompter.completion_ids(task.reference.answer())] = True
     pairs = [pair for each in harvests for pair in each.pairs]
     trained = balanced(pairs)
     for pair in trained:
-        learnt.setdefault((pair["task_id"], pair["answer"]), params.fragments.span != "path")  # a path may be wrong
+        learnt.setdefault((pair["task_id"], pair["answer"]), False)
     number = {answer: index for index, answer in enumerate(learnt)}
     trained = [pair | {"answer": number[pair["task_id"], pair["answer"]]} for pair in trained]
     rows = [

@@ -246,7 +246,7 @@ def with_reference(trunks: Sequence[Trunk], start: str | Path, engine: params.En
         for pair in trunk.pairs:
             prompt = trunk.prompt + trunk.answer[: pair.at]
             sides += [(prompt, trunk.answer[pair.at : pair.at + pair.chosen]), (prompt, pair.rejected)]
-    sums = [math.fsum(score) for score in open_local(start, engine).score(sides)] if sides else []
+    sums = [math.fsum(score) for score in open_local(start, engine, ()).score(sides)] if sides else []
     both = iter(zip(sums[::2], sums[1::2], strict=True))
     return [
         Trunk(
@@ -266,6 +266,7 @@ def check_branches(network: Any, trunks: Sequence[Trunk], collator: Collator, st
     branched = max(trunks, key=lambda trunk: len(trunk.pairs), default=None)
     if branched is None or not branched.pairs:
         return
+    network.eval()  # an adapter comes with its dropout on
     batch = {name: value.to(network.device) for name, value in collator([row_of(branched)]).items()}
     with torch.no_grad():
         logprobs = token_logprobs(network, batch)

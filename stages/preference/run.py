@@ -13,7 +13,7 @@ from stages.errors import UserError
 from stages.params import Params, load
 from stages.preference.dpo import Pair, Trunk, optimise
 from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.training.models import load_trainable, save, write_mean
+from stages.training.models import load_trainable, save, write_means
 
 VALIDATION = "data/synthesis/validation.parquet"
 
@@ -28,19 +28,19 @@ def run(iteration: str) -> None:
     settings = params.preference
     start, previous = params.start_of(iteration), params.iterations[iteration].previous
     trunks = read_trunks(iteration, params.model.max_length)
-    pairs = sum(len(trunk.pairs) for trunk in trunks)
+    pairs = 0 if settings.loss == "sft" else sum(len(trunk.pairs) for trunk in trunks)
     curves = Path(f"data/curves/{iteration}")
     curves.mkdir(parents=True, exist_ok=True)
     known = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS).filter(pl.col("split") == "validation")
     folders, accuracy = {"start": start}, {"start": share_right(known)}
-    learnable = bool(trunks) if settings.loss == "sft" else pairs > 0
+    learnable = any(trunk.learn for trunk in trunks) if settings.loss == "sft" else pairs > 0
     with tempfile.TemporaryDirectory() as folder:
         log.info("preference %s: %d answers, %d pairs, loss %s", iteration, len(trunks), pairs, settings.loss)
         if learnable:
-            for path in optimise(trunks, start, params.model, folder, settings, params.engine, curves):
-                half = path.with_name(f"half-{path.name}")
-                write_mean(start, path, params.model, params.engine, half)
-                folders |= {f"check {path.name}": str(path), f"half way to check {path.name}": str(half)}
+            checks = optimise(trunks, start, params.model, folder, settings, params.engine, curves)
+            halves = write_means(start, checks, params.model, params.engine)
+            for check, half in zip(checks, halves, strict=True):
+                folders |= {f"check {check.name}": str(check), f"half way to check {check.name}": str(half)}
         for name in list(folders)[1:]:
             accuracy[name] = validation_accuracy(folders[name], params)
             log.info("%s: %.1f%% of the validation tasks", name, 100 * accuracy[name])
@@ -93,7 +93,7 @@ def read_trunks(iteration: str, max_length: int) -> list[Trunk]:
 def validation_accuracy(folder: str, params: Params) -> float:
     """The share of the validation tasks that a model answers right."""
     prompter = Prompter(load_tokenizer(folder), params.model.dialect, params.model.max_length)
-    engine = open_local(folder, params.engine)
+    engine = open_local(folder, params.engine, prompter.end_ids)
     answers = answer(engine, prompter, read_tasks(VALIDATION), params.evaluation, params.engine.max_tokens)
     return share_right(answers)
 

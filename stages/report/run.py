@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from stages.report.comparison import compare, read_predictions
 from stages.report.markdown import render
 from stages.report.pairs import deficiency_profile, sample
 from stages.toolcall.prompt import Prompter, load_tokenizer
+from stages.toolcall.schema import read_json
 
 FOLDER = Path("report")
 GROUPS_TESTED = ("all", "complex")
@@ -73,16 +73,6 @@ def run() -> None:
             100 * progress.delta.value,
             progress.p_value,
         )
-
-
-def read_json(path: str) -> dict[str, Any]:
-    """The metrics of another stage. Raises UserError when the file is missing or no JSON."""
-    try:
-        return json.loads(Path(path).read_text())
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; run the stage that makes it (dvc repro)") from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: line {error.lineno}: not JSON: {error.msg}") from None
 
 
 def accuracy_rows(figures: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -23,26 +23,20 @@ def candidates(tasks: int, draw: int, iteration: int, seed: int) -> list[int]:
     return sorted(order[part * tasks // parts : (part + 1) * tasks // parts])
 
 
-def deficiency(predictions: pl.DataFrame) -> dict[str, dict[str, float]]:
-    """The deficiency profile of PREDICTIONS: scenario -> error kind -> wrong fragments of that kind per task [O]."""
-    tasks = dict(predictions.group_by("scenario").len().iter_rows())
-    wrong = predictions.select("scenario", pl.col("errors").alias("error")).explode("error").drop_nulls()
-    counts = wrong.group_by("scenario", "error").len().sort("scenario", "error")
-    profile: dict[str, dict[str, float]] = {scenario: {} for scenario in sorted(tasks)}
-    for scenario, error, count in counts.iter_rows():
-        profile[scenario][error] = count / tasks[scenario]
-    return profile
+def deficiency(predictions: pl.DataFrame) -> dict[str, float]:
+    """The deficiency profile of PREDICTIONS: scenario -> wrong fragments per task, of whatever kind [O]."""
+    rates = predictions.group_by("scenario").agg(pl.col("errors").list.len().mean()).sort("scenario")
+    return dict(rates.iter_rows())
 
 
-def weights(scenarios: Sequence[str], profile: Mapping[str, Mapping[str, float]], calibration: float) -> list[float]:
+def weights(scenarios: Sequence[str], profile: Mapping[str, float], calibration: float) -> list[float]:
     """How readily each task is drawn, 1 on average over the tasks [O].
 
     The share `calibration` follows the wrong fragments per task of the task's scenario, the rest is uniform. A scenario
     without predictions counts as average.
     """
-    rates = {scenario: sum(kinds.values()) for scenario, kinds in profile.items()}
-    usual = sum(rates.values()) / len(rates) if rates else 0.0
-    wrong = [rates.get(scenario, usual) for scenario in scenarios]
+    usual = sum(profile.values()) / len(profile) if profile else 0.0
+    wrong = [profile.get(scenario, usual) for scenario in scenarios]
     mean = sum(wrong) / len(wrong) if wrong else 0.0
     if mean == 0:
         return [1.0] * len(wrong)

@@ -40,7 +40,7 @@ def run(iteration: str) -> None:
     pairs = [(prompter.prompt_ids(tasks[i]), prompter.completion_ids(tasks[i].reference.answer())) for i in drawn]
     for index, pair in zip(drawn, pairs, strict=True):
         prompter.check_length(tasks[index].task_id, *pair)
-    scores = open_engine(start, params.engine).score(pairs)
+    scores = open_engine(start, params.engine, prompter.end_ids).score(pairs)
     perplexities = [math.exp(-math.fsum(score) / len(score)) for score in scores]
     calls = [bool(tasks[index].reference.calls) for index in drawn]
     kept = hardest(perplexities, calls, params.iterations[iteration].ratio)

@@ -4,6 +4,7 @@ turn is a task [O].
 
 import hashlib
 import json
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,18 @@ from stages.toolcall.types import Kind, Reference, ReferenceCall, Task, Tool
 ROLES = ("system", "user", "assistant", "tool")
 
 
-def read_conversations(path: str | Path, sizes: dict[str, int], held: set[str]) -> list[Task]:
+def read_conversations(
+    path: str | Path, sizes: dict[str, int], unseen: Set[str], own: Set[str] = frozenset()
+) -> list[Task]:
     """All tasks of the file, in its order; task ids are "user-<line>-<message>".
 
     A conversation goes to a split of `sizes` by a hash of its line, in proportion to their sizes; one that shows a tool
-    of `held` goes to test_unseen. Raises UserError naming file, line and field.
+    of `unseen` goes to test_unseen, another one that shows a tool of `own` to validation. Raises UserError naming file,
+    line and field.
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold other ends of lines
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -41,7 +45,8 @@ def read_conversations(path: str | Path, sizes: dict[str, int], held: set[str]) 
             raise UserError(f"{where}: found {type(content).__name__}, expected an object with tools and messages")
         tools = tuple(parse_tool(spec, where) for spec in _list(content, "tools", where))
         messages = [_message(m, f"{where}: messages[{i}]") for i, m in enumerate(_list(content, "messages", where))]
-        split = "test_unseen" if any(tool.name in held for tool in tools) else _split(line, sizes)
+        names = {tool.name for tool in tools}
+        split = "test_unseen" if names & unseen else "validation" if names & own else _split(line, sizes)
         for index, message in enumerate(messages):
             if message["role"] == "assistant" and index > 0:
                 history = tuple(messages[:index])

@@ -52,4 +52,4 @@ def _candidates(grams: pl.DataFrame) -> list[tuple[int, int]]:
         keyed = signed.select("row", key=pl.struct(f"h{band * ROWS + index}" for index in range(ROWS)).hash(seed=0))
         met = keyed.join(keyed, on="key", suffix="_earlier").filter(pl.col("row_earlier") < pl.col("row"))
         pairs.append(met.select("row", "row_earlier"))
-    return pl.concat(pairs).unique().sort("row", "row_earlier").rows() if pairs else []
+    return pl.concat(pairs).unique().sort("row", "row_earlier").rows()

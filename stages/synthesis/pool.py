@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from stages.errors import UserError
@@ -90,7 +91,7 @@ def load_pool(path: str | Path) -> Pool:
         simulation = importlib.import_module(module) if simulated else None
         by_name: dict[str, PoolTool] = {}
         for tool in specs:
-            entry = _field(spoken["tools"], tool.name, f"{phrases_file}: tools")
+            entry = _field(_field(spoken, "tools", str(phrases_file)), tool.name, f"{phrases_file}: tools")
             where = f"{phrases_file}: tools.{tool.name}"
             by_name[tool.name] = PoolTool(
                 tool=tool,
@@ -98,22 +99,28 @@ def load_pool(path: str | Path) -> Pool:
                 intents=_sides(_field(entry, "intents", where), f"{where}.intents"),
                 noun=entry.get("noun", tool.name.replace("_", " ")),
                 parameters=_parameters(tool.parameters, entry.get("parameters", {}), entities, f"{where}.parameters"),
-                function=getattr(simulation, tool.name) if simulation else generic.simulate,
+                function=_function(simulation, tool.name) if simulation else generic.simulate,
             )
         for index, link in enumerate(spoken.get("links", [])):
             where = f"{phrases_file}: links[{index}]"
-            source = _field(by_name, link["from"], f"{where}.from")
-            target = _field(by_name, link["to"], f"{where}.to")
-            _field({p.name: p for p in target.parameters}, link["parameter"], f"{where}.parameter")
-            links.append(
-                Link(source, link["field"], target, link["parameter"], _sides(link["phrases"], f"{where}.phrases"))
+            origin, end, parameter, field, phrases = (
+                _field(link, name, where) for name in ("from", "to", "parameter", "field", "phrases")
             )
+            source, target = _field(by_name, origin, f"{where}.from"), _field(by_name, end, f"{where}.to")
+            _field({p.name: p for p in target.parameters}, parameter, f"{where}.parameter")
+            links.append(Link(source, field, target, parameter, _sides(phrases, f"{where}.phrases")))
         tools += by_name.values()
     names = [tool.name for tool in tools]
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"{path}: tool {name}: found {names.count(name)} of this name, expected one")
     return Pool(tuple(tools), tuple(links), entities)
+
+
+def _function(simulation: ModuleType, name: str) -> Any:
+    if not hasattr(simulation, name):
+        raise UserError(f"{simulation.__file__}: function {name}: missing")
+    return getattr(simulation, name)
 
 
 def _apart(entities: Entities) -> Entities:
@@ -139,7 +146,9 @@ def _parameters(
         if kind.startswith("object"):
             nested = inner if kind == "object" else inner.get("items", {})
             fields = _parameters(nested, _field(entry, "fields", here), entities, f"{here}.fields")
-        phrases = {} if fields else _sides(_field(entry, "phrases", here), f"{here}.phrases")
+        if kind.startswith("object") and not fields and name not in schema.get("required", []):
+            continue  # nobody could say what is in it
+        phrases = {} if kind.startswith("object") else _sides(_field(entry, "phrases", here), f"{here}.phrases")
         ask = entry.get("ask", name.replace("_", " "))
         found.append(Parameter(name, inner, name in schema.get("required", []), kind, phrases, ask, fields))
     return tuple(found)

@@ -3,7 +3,7 @@ choose from [O].
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,9 +53,9 @@ class Roster:
     links: tuple[Link, ...]
 
 
-def hold_out(pool: Pool, share: float, rng: random.Random) -> set[str]:
-    """Names of the tools for the unseen test split: the share of every domain, rounded so that the total is right; at
-    least one if any.
+def hold_out(pool: Pool, share: float, rng: random.Random, least: int = 1) -> set[str]:
+    """Names of the tools for a split of their own: the share of every domain, rounded so that the total is right; at
+    least `least` if any.
     """
     held: set[str] = set()
     if len(pool.tools) < 2 or share == 0.0:
@@ -64,18 +64,27 @@ def hold_out(pool: Pool, share: float, rng: random.Random) -> set[str]:
     for domain in dict.fromkeys(tool.domain for tool in pool.tools):
         names = [tool.name for tool in pool.tools if tool.domain == domain]
         passed += len(names)
-        due = max(1, round(share * len(pool.tools))) if passed == len(pool.tools) else round(share * passed)
+        due = max(least, round(share * len(pool.tools))) if passed == len(pool.tools) else round(share * passed)
         held.update(rng.sample(names, min(len(names), due - len(held))))
     return held
 
 
-def rosters(pool: Pool, held: set[str]) -> tuple[Roster, Roster]:
-    """(roster of all splits but test_unseen, roster of test_unseen)."""
-    seen = tuple(tool for tool in pool.tools if tool.name not in held)
-    unseen = tuple(tool for tool in pool.tools if tool.name in held)
-    open_links = tuple(link for link in pool.links if {link.source.name, link.target.name}.isdisjoint(held))
-    held_links = tuple(link for link in pool.links if link.target.name in held)
-    return Roster(seen, seen, open_links), Roster(unseen, pool.tools, held_links)
+def rosters(pool: Pool, unseen: Set[str], validation: Set[str] = frozenset()) -> tuple[Roster, Roster, Roster]:
+    """Of all splits, of those validation tasks that ask for tools of their own, and of test_unseen.
+
+    `unseen` and `validation` name the tools that only these show; the unseen split may show all tools.
+    """
+
+    def roster(targets: Set[str], shown: Set[str]) -> Roster:
+        return Roster(
+            tuple(tool for tool in pool.tools if tool.name in targets),
+            tuple(tool for tool in pool.tools if tool.name in shown),
+            tuple(link for link in pool.links if link.target.name in targets and link.source.name in shown),
+        )
+
+    names = {tool.name for tool in pool.tools}
+    seen = names - unseen - validation
+    return roster(seen, seen), roster(validation, names - unseen), roster(unseen, names)
 
 
 def possible(roster: Roster, max_tools: int) -> list[str]:

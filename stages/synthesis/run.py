@@ -4,6 +4,7 @@ import math
 import random
 import shutil
 from collections import Counter
+from collections.abc import Set
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from stages.artifacts import REJECTED, TASKS, task_row, write_json, write_table
 from stages.door import log
 from stages.errors import UserError
 from stages.params import Synthesis, load
+from stages.statistics import apportion
 from stages.synthesis.conversations import read_conversations
 from stages.synthesis.dedup import duplicates
 from stages.synthesis.measure import SPLITS, metrics, text_of
@@ -25,6 +27,7 @@ FOLDER = Path("data/synthesis")
 METRICS = Path("metrics/synthesis.json")
 SURPLUS = 1.1  # candidates drawn for each task still wanted
 ROUNDS = 8  # of drawing until every scenario of every split is full
+OWN = "validation of its own tools"
 # Test tasks come first, so that of two duplicates the training side loses its one.
 DRAWN = tuple(reversed(SPLITS))
 
@@ -33,11 +36,14 @@ def run() -> None:
     """Makes data/synthesis/{train,explore,validation,test,rejected}.parquet and metrics/synthesis.json."""
     params = load().synthesis
     pool = load_pool(params.tools)
-    held = hold_out(pool, params.unseen_tools, random.Random(f"{params.seed}/unseen"))
-    log.info("%d tools in the pool, %d of them only for the unseen test split", len(pool.tools), len(held))
-    samples, rejected = synthesise(params, pool, held)
+    unseen = hold_out(pool, params.unseen_tools, random.Random(f"{params.seed}/unseen"))
+    others = replace(pool, tools=tuple(tool for tool in pool.tools if tool.name not in unseen))
+    own = hold_out(others, params.validation_tools, random.Random(f"{params.seed}/validation"), least=0)
+    counts = (len(pool.tools), len(unseen), len(own))
+    log.info("%d tools in the pool, %d of them only for the unseen test split, %d only for validation", *counts)
+    samples, rejected = synthesise(params, pool, unseen, own)
     sizes = {split: getattr(params, split) for split in SPLITS if split != "test_unseen"}
-    users, refused = accepted(read_conversations(params.conversations, sizes, held))
+    users, refused = accepted(read_conversations(params.conversations, sizes, unseen, own))
     rejected += refused
     tasks = arranged([sample.task for sample in samples], params.seed) + users
     write_folder(tasks, rejected, FOLDER)
@@ -45,51 +51,52 @@ def run() -> None:
     log.info("%d tasks, %d of them from conversations; %d candidates rejected", len(tasks), len(users), len(rejected))
 
 
-def synthesise(params: Synthesis, pool: Pool, held: set[str]) -> tuple[list[Sample], list[Rejection]]:
+def synthesise(
+    params: Synthesis, pool: Pool, unseen: Set[str], own: Set[str] = frozenset()
+) -> tuple[list[Sample], list[Rejection]]:
     """Samples for all splits, and what was rejected. Draws in rounds until the quotas are full; a small set of tools
     may not fill them.
+
+    `unseen` are the tools of the unseen test split. `own` are those of half of the validation tasks, so that validation
+    sees whether a model forgets what it knew of tools that training does not show [O].
     """
-    seen, unseen = rosters(pool, held)
-    roster_of = {split: unseen if split == "test_unseen" else seen for split in DRAWN}
+    seen_roster, own_roster, unseen_roster = rosters(pool, unseen, own)
+    halves = {"validation": params.validation - params.validation // 2, OWN: params.validation // 2}
+    sizes = {split: getattr(params, split) for split in DRAWN} | (halves if own else {})
+    roster_of = dict.fromkeys(sizes, seen_roster) | {OWN: own_roster, "test_unseen": unseen_roster}
     wanted = {
-        (split, scenario): count
-        for split in DRAWN
-        for scenario, count in quotas(params, roster_of[split], getattr(params, split)).items()
+        (part, scenario): count
+        for part, size in sizes.items()
+        for scenario, count in quotas(params, roster_of[part], size).items()
     }
-    kept: list[Sample] = []
+    kept: list[tuple[str, Sample]] = []
     rejected: list[Rejection] = []
+    have: Counter[tuple[str, str]] = Counter()
     for attempt in range(ROUNDS):
-        have = Counter((s.task.split, s.task.scenario) for s in kept)
-        drawn: list[Sample] = []
-        for (split, scenario), count in wanted.items():
-            rng = random.Random(f"{params.seed}/{split}/{scenario}/{attempt}")
-            for _ in range(math.ceil((count - have[split, scenario]) * SURPLUS)):
-                found = draw(scenario, split, roster_of[split], pool, params, rng)
+        drawn: list[tuple[str, Sample]] = []
+        for (part, scenario), count in wanted.items():
+            rng = random.Random(f"{params.seed}/{part}/{scenario}/{attempt}")
+            split = "validation" if part == OWN else part
+            for _ in range(math.ceil((count - have[part, scenario]) * SURPLUS)):
+                found = draw(scenario, split, roster_of[part], pool, params, rng)
                 if isinstance(found, Sample):
-                    drawn.append(found)
+                    drawn.append((part, found))
                 else:
                     rejected.append(found)
         if not drawn:
             break
-        reasons = duplicates([text_of(s.task) for s in kept + drawn])[len(kept) :]
-        for candidate, reason in zip(drawn, reasons, strict=True):
-            key = (candidate.task.split, candidate.task.scenario)
+        reasons = duplicates([text_of(made.task) for _, made in kept + drawn])[len(kept) :]
+        for (part, made), reason in zip(drawn, reasons, strict=True):
+            key = (part, made.task.scenario)
             if reason:
-                rejected.append(Rejection(key[1], "duplicate", reason, text_of(candidate.task)))
+                rejected.append(Rejection(key[1], "duplicate", reason, text_of(made.task)))
             elif have[key] < wanted[key]:
                 have[key] += 1
-                kept.append(candidate)
-    have = Counter((s.task.split, s.task.scenario) for s in kept)
-    for (split, scenario), count in wanted.items():
-        if have[split, scenario] < count:
-            log.warning(
-                "%s: %s: only %d of %d tasks could be made of these tools",
-                split,
-                scenario,
-                have[split, scenario],
-                count,
-            )
-    return kept, rejected
+                kept.append((part, made))
+    for (part, scenario), count in wanted.items():
+        if (able := have[part, scenario]) < count:
+            log.warning("%s: %s: only %d of %d tasks could be made of these tools", part, scenario, able, count)
+    return [made for _, made in kept], rejected
 
 
 def draw(
@@ -101,8 +108,8 @@ def draw(
     try:
         program = execute(program)
     except SimulationError as error:
-        return Rejection(scenario, "execution", "simulation error", f"{program.steps[0].tool.name}: {error}")
-    candidate = verbalise(program, split, params.train_wording, params.typos, rng)
+        return Rejection(scenario, "execution", "simulation error", str(error))
+    candidate = verbalise(program, split, params, rng)
     return verify(candidate, pool.entities) or candidate
 
 
@@ -110,19 +117,13 @@ def quotas(params: Synthesis, roster: Roster, count: int) -> dict[str, int]:
     """`count` tasks shared out over the scenarios by their weights in the mixture, to the task."""
     able = possible(roster, params.max_tools)
     weights = {scenario: getattr(params.mixture, scenario) for scenario in able}
-    total = sum(weights.values())
     if not able:
         return {}
-    if not total:
+    if not sum(weights.values()):
         raise UserError(
             f"params.yaml: synthesis.mixture: found no weight above 0 among what these tools allow: {', '.join(able)}"
         )
-    shares = {scenario: count * weight / total for scenario, weight in weights.items()}
-    full = {scenario: int(share) for scenario, share in shares.items()}
-    by_remainder = sorted(able, key=lambda scenario: full[scenario] - shares[scenario])
-    for scenario in by_remainder[: count - sum(full.values())]:
-        full[scenario] += 1
-    return full
+    return apportion(count, weights)
 
 
 def accepted(tasks: list[Task]) -> tuple[list[Task], list[Rejection]]:

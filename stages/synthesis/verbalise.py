@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from stages.params import Synthesis
 from stages.synthesis.programs import Program, Step
 from stages.synthesis.values import Parameter, words
 from stages.toolcall.types import Kind, Reference, ReferenceCall, Task
@@ -127,16 +128,16 @@ class Sample:
 class Speaker:
     """The simulated user of one dialogue: picks templates and remembers which.
 
-    `wording` is the first share of every list of training templates: what users speak in training and exploration.
-    Users of the validation split say half of their parts, and every sentence frame, with the rest of these lists,
-    users of the test splits with the lists of test. `typos` is the share of the longer words that users of the
-    exploration misspell, never in a value [O].
+    In training and exploration users speak the first share `settings.train_wording` of every list of training
+    templates. Users of the validation split say half of their parts, and every sentence frame, with the rest of these
+    lists, users of the test splits with the lists of test. Users of the exploration misspell the share `settings.typos`
+    of the longer words in frames, intents and what is said of a parameter, never in a value [O].
     """
 
-    def __init__(self, split: str, wording: float, typos: float, rng: random.Random) -> None:
+    def __init__(self, split: str, settings: Synthesis, rng: random.Random) -> None:
         self.split = split
-        self.wording = wording
-        self.typos = typos if split == "explore" else 0.0
+        self.wording = settings.train_wording
+        self.typos = settings.typos if split == "explore" else 0.0
         self.rng = rng
         self.used: list[str] = []
 
@@ -161,6 +162,10 @@ class Speaker:
         self.used.append(chosen if isinstance(chosen, str) else "|".join(chosen))
         return chosen
 
+    def say(self, templates: Any) -> str:
+        """One of the templates, as this user types it."""
+        return self.typed(self.pick(templates))
+
     def typed(self, template: str) -> str:
         """The template, with typos."""
         if self.typos == 0.0:  # other splits draw as if there were none
@@ -178,7 +183,7 @@ class Speaker:
 
     def wrap(self, request: str) -> str:
         """A whole sentence."""
-        text = self.typed(self.pick(self.heard(WRAPPERS, share=1.0))).format(request)
+        text = self.say(self.heard(WRAPPERS, share=1.0)).format(request)
         return text[0].upper() + text[1:]
 
     def slots(self, step: Step, names: tuple[str, ...] | None = None) -> str:
@@ -206,7 +211,7 @@ class Speaker:
         return " ".join(self.slot(field, value[field.name], taken) for field in parameter.fields if field.name in value)
 
     def request(self, step: Step) -> str:
-        return f"{self.typed(self.pick(step.tool.intents))} {self.slots(step)}".strip()
+        return f"{self.say(step.tool.intents)} {self.slots(step)}".strip()
 
     def several(self, program: Program) -> str:
         """All calls of a parallel turn."""
@@ -218,7 +223,7 @@ class Speaker:
             return text
         if program.scenario == "parallel" and all(step.said for step in program.steps) and self.rng.random() < 0.5:
             opening, between, last = self.pick(EACH)
-            text = self.typed(self.pick(first.tool.intents)) + opening + self.slots(first)
+            text = self.say(first.tool.intents) + opening + self.slots(first)
             for step in rest:
                 text += (last if step is rest[-1] else between) + self.slots(step)
             return text
@@ -236,11 +241,11 @@ class Speaker:
         return text[0].upper() + text[1:]
 
 
-def verbalise(program: Program, split: str, wording: float, typos: float, rng: random.Random) -> Sample:
+def verbalise(program: Program, split: str, settings: Synthesis, rng: random.Random) -> Sample:
     """The dialogue of an executed program up to the assistant turn that is asked for, with its reference; the task has
-    no id yet. `wording` and `typos` are those of its Speaker.
+    no id yet.
     """
-    speaker = Speaker(split, wording, typos, rng)
+    speaker = Speaker(split, settings, rng)
     first, last = program.steps[0], program.steps[-1]
     if program.scenario == "dependent" and program.link:
         body = f"{speaker.request(first)} {speaker.pick(program.link.phrases)} {speaker.slots(last)}".strip()

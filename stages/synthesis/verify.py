@@ -81,7 +81,7 @@ def execution_error(program: Program) -> tuple[str, str] | None:
     try:
         again = execute(program)
     except SimulationError as error:
-        return "simulation error", f"{program.steps[-1].tool.name}: {error}"
+        return "simulation error", str(error)
     for before, after in zip(program.steps, again.steps, strict=True):
         if (before.arguments, before.result) != (after.arguments, after.result):
             return "result differs", f"{before.tool.name}: {before.result} and then {after.result}"

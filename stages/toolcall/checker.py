@@ -1,4 +1,4 @@
-"""Judges answers against references: whole ones (`check`) and unfinished ones (`consistent`, `fragment_error`, `same`).
+"""Judges answers against references: whole ones (`check`) and unfinished ones (`consistent`, `fragment_error`).
 
 Evaluation, the search's reward and the choice of preference pairs all judge through this one module. [O]
 """
@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from stages.toolcall.grammar import Grammar
 from stages.toolcall.schema import type_errors, types_of
 from stages.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool, Unparseable
-from stages.toolcall.values import begun_type, canonical, could_become, same_value
+from stages.toolcall.values import begun_type, could_become, same_value
 from stages.toolcall.wording import text_could_be_right, text_share
 
 Errors = list[tuple[ErrorKind, str]]
@@ -87,11 +87,6 @@ def fragment_error(
     if not errors:
         raise ValueError(f"consistent with the reference: {prefix!r} + {fragment!r}")
     return errors[0][0]
-
-
-def same(a: str | bytes, b: str | bytes, dialect: ModuleType) -> bool:
-    """Whether two unfinished answers mean the same: 5 and 5.0, other spaces, quotes or escapes, another order."""
-    return _meaning(_scan(a, dialect, ended=False)) == _meaning(_scan(b, dialect, ended=False))
 
 
 def _verdict(errors: Errors, outcome: float) -> Verdict:
@@ -328,21 +323,3 @@ def _begun_value_error(scanner: Grammar, name: str, expected: ReferenceCall, pro
     begun, allowed = begun_type(scanner), types_of(properties.get(name, {}))
     fits = begun in allowed or (begun == "number" and "integer" in allowed)
     return ErrorKind.WRONG_VALUE if fits else ErrorKind.WRONG_TYPE
-
-
-def _meaning(scanner: Grammar) -> tuple[Any, ...]:
-    """Equal for two unfinished answers that mean the same."""
-    if scanner.error or scanner.talks is None:
-        return (scanner.error is not None, bytes(scanner.data))
-    if scanner.talks:
-        return ("text", " ".join(scanner.data.decode("utf-8", "replace").split()))
-    calls = sorted((call.name, canonical(call.arguments)) for call in scanner.calls)
-    return (calls, scanner.promised, scanner.closed, _open_meaning(scanner))
-
-
-def _open_meaning(scanner: Grammar) -> tuple[Any, ...]:
-    if not scanner.in_call:
-        return ()
-    call, token = scanner.open, (scanner.token, scanner.token_text())
-    containers = [(canonical(container.items), container.key, container.promised) for container in call.containers]
-    return (call.name, canonical(call.arguments), call.argument, call.promised, containers, token)

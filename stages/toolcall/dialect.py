@@ -1,10 +1,21 @@
-"""Finds a dialect by its name in params.yaml. A dialect is a module with `render`, `parse` and `Scanner`."""
+"""Finds a dialect by its name in params.yaml, and reads answers in it. A dialect is a module with `render`, `parse` and
+`Scanner`.
+"""
 
 from types import ModuleType
 
 from stages.toolcall import hermes, pythonic
+from stages.toolcall.types import Answer, Unparseable
 
 
 def get(name: str) -> ModuleType:
     """The module of "pythonic" or "hermes"; KeyError for any other name, which params.yaml cannot hold."""
     return {"pythonic": pythonic, "hermes": hermes}[name]
+
+
+def read_answer(dialect: ModuleType, text: str) -> Answer | Unparseable:
+    """The text as an answer, or why it is none."""
+    try:
+        return dialect.parse(text)
+    except Unparseable as error:
+        return error

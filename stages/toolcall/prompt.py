@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 from stages.errors import UserError
 from stages.toolcall import dialect
 from stages.toolcall.scanner import join_bytes, token_bytes
+from stages.toolcall.schema import read_json
 from stages.toolcall.types import Answer, Call, Task, Tool
 
 SELF_EVALUATION_QUESTION = "Is this answer correct?"
@@ -40,7 +41,8 @@ def load_tokenizer(path: str | Path) -> Any:
 class Prompter:
     """Writes prompts and completions for one model.
 
-    `end_id` ends an assistant turn; `end_ids` are all ids at which generation stops; `yes` and `no` are the first ids
+    `end_id` ends an assistant turn; `end_ids` are all ids at which generation stops: that one, and those that the
+    tokenizer and the generation config beside it name; `yes` and `no` are the first ids
     of the two answers to the self-evaluation question; `token_bytes[i]` are the bytes of token i.
     """
 
@@ -57,8 +59,7 @@ class Prompter:
             raise UserError(f"the tokenizer's chat template refuses a plain conversation: {error}") from None
         if PROBE.name not in shown:
             raise UserError("the tokenizer's chat template leaves out the tools, expected one that shows them")
-        self.end_ids = frozenset({self.end_id} | {i for i in [tokenizer.eos_token_id] if i is not None})
-        self.pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.end_id
+        self.end_ids = frozenset({self.end_id, tokenizer.eos_token_id, *_generation_ends(tokenizer)} - {None})
         self.yes, self.no = self._encode("yes")[0], self._encode("no")[0]
         if self.yes == self.no:
             raise UserError('the tokenizer writes "yes" and "no" with the same first token, expected different ones')
@@ -150,3 +151,10 @@ class Prompter:
         if self.tokenizer.eos_token_id is None:
             raise UserError("the tokenizer has no end-of-turn token, expected one in its chat template or eos_token")
         return self.tokenizer.eos_token_id, ids
+
+
+def _generation_ends(tokenizer: Any) -> list[int | None]:
+    """What the generation config in the tokenizer's folder, if there is one, names as ends."""
+    file = Path(tokenizer.name_or_path) / "generation_config.json"
+    ends = read_json(file).get("eos_token_id") if file.is_file() else None
+    return ends if isinstance(ends, list) else [ends]

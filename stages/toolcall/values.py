@@ -1,6 +1,5 @@
 """When two argument values are the same, and what an unfinished value can still become. [O]"""
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -26,19 +25,6 @@ def same_value(a: Any, b: Any, strict: bool) -> bool:
 def lenient(text: str) -> str:
     """A string as the leaderboard compares it. Character by character, so that a prefix stays a prefix."""
     return text.translate(IGNORED).casefold()
-
-
-def canonical(value: Any) -> str:
-    """One text for all values that `same_value` calls strictly the same."""
-
-    def plain(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {key: plain(inner) for key, inner in item.items()}
-        if isinstance(item, list):
-            return [plain(inner) for inner in item]
-        return int(item) if isinstance(item, float) and item.is_integer() else item
-
-    return json.dumps(plain(value), sort_keys=True)
 
 
 def could_become(scanner: Grammar, wanted: Any, strict: bool) -> bool:

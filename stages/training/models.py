@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,8 @@ def write(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path) -> No
     if isinstance(model, PeftModel):
         model.save_pretrained(str(out), selected_adapters=["default"])
         (out / "README.md").unlink(missing_ok=True)  # a model card to be filled in
+        whole: Any = model.get_base_model()
+        whole.generation_config.save_pretrained(out)  # it says what ends a turn
         config = out / "adapter_config.json"
         fields = json.loads(config.read_text())
         fields = {key: sorted(value) if isinstance(value, list) else value for key, value in fields.items()}
@@ -78,13 +81,17 @@ def write(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path) -> No
     tokenizer.save_pretrained(out)
 
 
-def write_mean(
-    first: str | Path, second: str | Path, model: params.Model, engine: params.Engine, out: str | Path
-) -> None:
-    """Writes the model, or adapter, half the way from one folder's to another's (Wortsman et al. 2022)."""
-    (start, _), (mean, tokenizer) = (load_trainable(folder, model, engine, seed=0) for folder in (first, second))
-    with torch.no_grad():
-        for mine, other in zip(mean.parameters(), start.parameters(), strict=True):
-            if mine.requires_grad:
-                mine.lerp_(other, 0.5)
-    write(mean, tokenizer, out)
+def write_means(start: str | Path, ends: Sequence[Path], model: params.Model, engine: params.Engine) -> list[Path]:
+    """Writes the models, or adapters, half the way from one folder's to the others' (Wortsman et al. 2022), each beside
+    its end as half-<name>, and returns those folders.
+    """
+    first, tokenizer = load_trainable(start, model, engine, seed=0)
+    halves = [end.with_name(f"half-{end.name}") for end in ends]
+    for end, half in zip(ends, halves, strict=True):
+        mean, _ = load_trainable(end, model, engine, seed=0)
+        with torch.no_grad():
+            for mine, other in zip(mean.parameters(), first.parameters(), strict=True):
+                if mine.requires_grad:
+                    mine.lerp_(other, 0.5)
+        write(mean, tokenizer, half)
+    return halves

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from stages.artifacts import read_tasks, write_json
 from stages.door import log
 from stages.engine import open_local
-from stages.engine.base import Engine
+from stages.engine.base import Engine, leanings
 from stages.errors import UserError
 from stages.params import load
 from stages.statistics import auc
@@ -44,7 +44,7 @@ def run() -> None:
     _, questions, right = self_evaluation_rows(
         held_out, len(held_out), prompter, settings.seed, params.evaluation.strict
     )
-    area = self_evaluation_auc(open_local(MODEL, params.engine), prompter, questions, right)
+    area = self_evaluation_auc(open_local(MODEL, params.engine, prompter.end_ids), prompter, questions, right)
     log.info("warmup: self-evaluation AUC on %d validation samples: %s", len(questions), area)
     write_json(
         {
@@ -88,5 +88,4 @@ def self_evaluation_auc(
     engine: Engine, prompter: Prompter, rows: Sequence[Row], rights: Sequence[bool]
 ) -> float | None:
     """The share of (right, wrong) couples whose right answer has the higher C; None when there are no couples."""
-    scores = engine.score([(prompt, (token,)) for prompt, _ in rows for token in (prompter.yes, prompter.no)])
-    return auc([yes - no for (yes,), (no,) in zip(scores[::2], scores[1::2], strict=True)], rights)
+    return auc(leanings(engine, [prompt for prompt, _ in rows], prompter.yes, prompter.no), rights)
