@@ -92,6 +92,7 @@ def origin(arm: str, seed: int) -> dict[str, Any]:
 
 
 def origin_of(params: dict[str, Any], root: Path) -> dict[str, Any]:
+    """The same of a project in the folder `root` that has these parameters."""
     files = (root / "data/base/model.safetensors", root / "data/synthesis/test.parquet")
     return {
         "params": {name: section for name, section in params.items() if name not in ("decay", "report")},

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from stages.base import words
+from stages.base import phrasing, words
 from stages.base.corpus import LEVELS, dialogue
 from stages.synthesis import verbalise
 from stages.toolcall import pythonic
@@ -52,7 +52,9 @@ def plain(template: str) -> str:
 
 
 def test_no_sentence_template_is_shared() -> None:
-    base = {plain(template) for template in (*words.LEADS, *words.FRAMES, *words.FURTHER, *words.AGAIN)} - {""}
+    base = {plain(template) for template in (*phrasing.LEADS, *phrasing.FRAMES, *phrasing.FURTHER, *phrasing.AGAIN)} - {
+        ""
+    }
     lists = (verbalise.WRAPPERS, verbalise.SAME, verbalise.CHANGE, verbalise.ADD)
     pool = {plain(template) for sides in lists for side in sides.values() for template in side}
     assert not base & pool

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import torch
 import yaml
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from tiny_model import new_model
 
 from benchmarks import claims
 from benchmarks.larger import widened
@@ -76,18 +76,8 @@ def test_bits_are_in_the_order_of_the_tasks():
 
 
 def test_the_larger_base_starts_as_the_same_function():
-    config = Qwen3Config(
-        vocab_size=50,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=8,
-    )
-    torch.manual_seed(1)
-    small = Qwen3ForCausalLM(config).eval()
-    large = widened(small, 80).eval()
-    ids = torch.randint(50, (2, 9))
+    small = new_model().eval()
+    large = widened(small, 200).eval()
+    ids = torch.randint(259, (2, 9))
     assert large.num_parameters() > small.num_parameters()
     assert torch.allclose(large(ids).logits, small(ids).logits, atol=1e-6)

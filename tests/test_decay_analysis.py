@@ -7,8 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from tiny_tokenizer import save_tokenizer
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from tiny_model import save_model
 
 from stages.artifacts import DECAY, TASKS, read_table, task_row, write_table
 from stages.decay import run as decay
@@ -142,19 +141,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     params["engine"] |= {"max_tokens": 8, "threads": 1}
     params["decay"] |= {"ratios": [0.25, 0.5, 1.0], "seeds": [1], "tasks": 6, "epochs": 1, "batch": 4, "bootstrap": 50}
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    save_tokenizer(Path("base"))
-    config = Qwen3Config(
-        vocab_size=259,
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=8,
-        eos_token_id=256,
-        pad_token_id=256,
-    )
-    Qwen3ForCausalLM(config).save_pretrained("base")
+    save_model(Path("base"))
     rows = [task_row(task) for task in tasks(["single"] * 8 + ["irrelevant"] * 4)]
     write_table(rows, TASKS, "data/synthesis/train.parquet")
     write_table(rows, TASKS, "data/synthesis/test.parquet")

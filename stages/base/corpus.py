@@ -9,11 +9,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from stages.base.words import (
-    ADJECTIVES,
+from stages.base.phrasing import (
     AGAIN,
-    CODAS,
-    ENDINGS,
     ENDS,
     FRAMES,
     FURTHER,
@@ -21,18 +18,12 @@ from stages.base.words import (
     LEADS,
     LOOSE,
     NAMED,
-    NOUNS,
-    ONSETS,
     QUESTIONS,
     REFUSALS,
-    ROLES,
     SPOKEN,
-    SYNONYMS,
     THAT,
-    UNITS,
-    VERBS,
-    VOWELS,
 )
+from stages.base.words import ADJECTIVES, CODAS, ENDINGS, NOUNS, ONSETS, ROLES, SYNONYMS, UNITS, VERBS, VOWELS
 from stages.toolcall import pythonic
 from stages.toolcall.prompt import SELF_EVALUATION_QUESTION
 from stages.toolcall.types import Answer, Call, Tool
