@@ -100,7 +100,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     Path("talks.jsonl").write_text("".join(json.dumps(conversation(number)) + "\n" for number in range(10, 40)))
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     lora, dtype = request.param
-    params["model"] = {"path": "model", "dialect": "hermes", "lora": lora, "max_length": 2048}
+    params["model"] |= {"path": "model", "dialect": "hermes", "lora": lora, "max_length": 2048}
     params["engine"] |= {"dtype": dtype, "threads": 1, "max_tokens": 16}
     sizes = {"train": 12, "explore": 6, "validation": 4, "test_seen": 4, "test_unseen": 4}
     params["synthesis"] |= sizes | {"tools": "tools.json", "conversations": "talks.jsonl", "max_tools": 2}

@@ -53,6 +53,15 @@ def test_every_parameter_is_trained(base, tuned):
     assert [name for name in before if torch.equal(before[name], after[name])] == []
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_all_but_the_embeddings_are_trained(tmp_path, tied):
+    save_model(tmp_path / "base", tie_word_embeddings=tied)
+    model = model_params(tmp_path / "base", train_embeddings=False)
+    finetune(ROWS, model, tmp_path / "tuned", TRAINING, ENGINE)
+    before, after = weights(tmp_path / "base"), weights(tmp_path / "tuned")
+    assert [name for name in before if torch.equal(before[name], after[name])] == ["model.embed_tokens.weight"]
+
+
 def test_loss_trajectory(tuned):
     assert curve(tuned, "loss") == pytest.approx(TRAJECTORY, abs=2e-3)
 

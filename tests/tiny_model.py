@@ -48,8 +48,10 @@ def save_model(folder: Path, **changes: Any) -> None:
     save_tokenizer(folder)
 
 
-def model_params(folder: Path, lora: params.Lora | None = None) -> params.Model:
-    return params.Model(path=str(folder), dialect="pythonic", lora=lora, max_length=40)
+def model_params(folder: Path, lora: params.Lora | None = None, train_embeddings: bool = True) -> params.Model:
+    return params.Model(
+        path=str(folder), dialect="pythonic", train_embeddings=train_embeddings, lora=lora, max_length=40
+    )
 
 
 def logprobs(folder: Path, prompt: list[int], ids: list[int]) -> torch.Tensor:

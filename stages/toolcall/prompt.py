@@ -42,8 +42,8 @@ class Prompter:
     """Writes prompts and completions for one model.
 
     `end_id` ends an assistant turn; `end_ids` are all ids at which generation stops: that one, and those that the
-    tokenizer and the generation config beside it name; `yes` and `no` are the first ids
-    of the two answers to the self-evaluation question; `token_bytes[i]` are the bytes of token i.
+    tokenizer and the generation config beside it name; `yes` and `no` are the first ids of the two answers to the
+    self-evaluation question; `token_bytes[i]` are the bytes of token i.
     """
 
     def __init__(self, tokenizer: Any, dialect_name: str, max_length: int):

@@ -23,7 +23,8 @@ def load_trainable(
 ) -> tuple[Any, PreTrainedTokenizerBase]:
     """The model of a folder, ready to train, and its tokenizer.
 
-    Without model.lora every parameter is trained, in float32. With it the base of model.path is frozen in the engine's
+    Without model.lora every parameter is trained, in float32, the embeddings only with model.train_embeddings: they move
+    for the words of the training tasks alone, and the layers then misread all others [O]. With model.lora the base of model.path is frozen in the engine's
     dtype and the adapter is the one in the folder, or a new one, drawn by `seed`, when the folder holds a whole model.
     Raises UserError naming the folder when it holds no model, or an adapter although model.lora is null.
     """
@@ -46,6 +47,7 @@ def load_trainable(
     except (OSError, ValueError) as error:
         raise UserError(f"{start}: no readable causal language model: {' '.join(str(error).split())[:200]}") from None
     if model.lora is None:
+        whole.get_input_embeddings().requires_grad_(model.train_embeddings)
         return whole, load_tokenizer(start)
     config = LoraConfig(
         task_type="CAUSAL_LM",
