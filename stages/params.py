@@ -91,6 +91,7 @@ class Synthesis(Section):
     unseen_tools: float = Share  # share of the tools that only the unseen test split shows
     validation_tools: float = Share  # share of the other tools that only half of the validation tasks show
     max_tools: int = Count  # candidate tools in one prompt
+    train_irrelevant: float = Field(ge=0)  # weight of `irrelevant` in the mixture of training and exploration
     mixture: Mixture
 
 

@@ -39,6 +39,7 @@ PARAMS = Synthesis(
     unseen_tools=0.25,
     validation_tools=0.15,
     max_tools=6,
+    train_irrelevant=1.0,
     mixture=EVEN,
 )
 
@@ -295,11 +296,13 @@ def test_semantics_layer_catches_planted_faults(samples, pool):
 def test_quotas_sum_up_and_leave_out_what_the_tools_do_not_allow(pool, held):
     seen, _, unseen = rosters(pool, held)
     uneven = PARAMS.model_copy(update={"mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0) | {"report": 0.0})})
-    counts = quotas(uneven, seen, 101)
+    counts = quotas(uneven, seen, 101, learnt=False)
     assert sum(counts.values()) == 101
     assert counts["report"] == 0
+    refusing = PARAMS.model_copy(update={"train_irrelevant": 8.0})
+    assert [quotas(refusing, seen, 162, learnt)["irrelevant"] for learnt in (True, False)] == [81, 18]
     alone = replace(seen, targets=seen.targets[:1], shown=seen.targets[:1], links=())
-    assert not {"multiple", "parallel_multiple", "dependent", "irrelevant"} & set(quotas(PARAMS, alone, 10))
+    assert not {"multiple", "parallel_multiple", "dependent", "irrelevant"} & set(quotas(PARAMS, alone, 10, learnt=True))
     assert possible(replace(seen, targets=()), 6) == []
     assert set(possible(unseen, 6)) == set(SCENARIOS)
 

@@ -76,6 +76,7 @@ def params(**changes):
         "unseen_tools": 0.3,
         "validation_tools": 0.0,
         "max_tools": 3,
+        "train_irrelevant": 1.0,
     }
     return Synthesis(**{**fields, **sizes, "mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0)), **changes})
 

@@ -67,7 +67,7 @@ def synthesise(
     wanted = {
         (part, scenario): count
         for part, size in sizes.items()
-        for scenario, count in quotas(params, roster_of[part], size).items()
+        for scenario, count in quotas(params, roster_of[part], size, learnt=part in ("train", "explore")).items()
     }
     kept: list[tuple[str, Sample]] = []
     rejected: list[Rejection] = []
@@ -113,10 +113,14 @@ def draw(
     return verify(candidate, pool.entities) or candidate
 
 
-def quotas(params: Synthesis, roster: Roster, count: int) -> dict[str, int]:
-    """`count` tasks shared out over the scenarios by their weights in the mixture, to the task."""
+def quotas(params: Synthesis, roster: Roster, count: int, learnt: bool) -> dict[str, int]:
+    """`count` tasks shared out over the scenarios by their weights in the mixture, to the task.
+
+    What is learnt has more irrelevant requests, as in Hammer (arXiv 2410.04587): nearly every other task teaches to call.
+    """
     able = possible(roster, params.max_tools)
-    weights = {scenario: getattr(params.mixture, scenario) for scenario in able}
+    mixture = params.mixture.model_copy(update={"irrelevant": params.train_irrelevant} if learnt else {})
+    weights = {scenario: getattr(mixture, scenario) for scenario in able}
     if not able:
         return {}
     if not sum(weights.values()):
