@@ -29,7 +29,7 @@ class Lora(Section):
 class Model(Section):
     path: str  # any local Transformers model with a chat template
     dialect: Literal["pythonic", "hermes"]
-    train_embeddings: bool  # without lora: whether token embeddings are trained, and an output head that is tied to them
+    train_embeddings: bool  # without lora: whether token embeddings are trained, with an output head tied to them
     lora: Lora | None
     max_length: int = Count  # tokens of prompt and answer; longer samples are an error, never cut
 

@@ -302,7 +302,8 @@ def test_quotas_sum_up_and_leave_out_what_the_tools_do_not_allow(pool, held):
     refusing = PARAMS.model_copy(update={"train_irrelevant": 8.0})
     assert [quotas(refusing, seen, 162, learnt)["irrelevant"] for learnt in (True, False)] == [81, 18]
     alone = replace(seen, targets=seen.targets[:1], shown=seen.targets[:1], links=())
-    assert not {"multiple", "parallel_multiple", "dependent", "irrelevant"} & set(quotas(PARAMS, alone, 10, learnt=True))
+    able = set(quotas(PARAMS, alone, 10, learnt=True))
+    assert not {"multiple", "parallel_multiple", "dependent", "irrelevant"} & able
     assert possible(replace(seen, targets=()), 6) == []
     assert set(possible(unseen, 6)) == set(SCENARIOS)
 

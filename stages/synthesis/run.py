@@ -116,7 +116,7 @@ def draw(
 def quotas(params: Synthesis, roster: Roster, count: int, learnt: bool) -> dict[str, int]:
     """`count` tasks shared out over the scenarios by their weights in the mixture, to the task.
 
-    What is learnt has more irrelevant requests, as in Hammer (arXiv 2410.04587): nearly every other task teaches to call.
+    What is learnt has more irrelevant requests, as in Hammer (arXiv 2410.04587): nearly all others teach to call.
     """
     able = possible(roster, params.max_tools)
     mixture = params.mixture.model_copy(update={"irrelevant": params.train_irrelevant} if learnt else {})

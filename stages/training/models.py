@@ -23,10 +23,11 @@ def load_trainable(
 ) -> tuple[Any, PreTrainedTokenizerBase]:
     """The model of a folder, ready to train, and its tokenizer.
 
-    Without model.lora every parameter is trained, in float32, the embeddings only with model.train_embeddings: they move
-    for the words of the training tasks alone, and the layers then misread all others [O]. With model.lora the base of model.path is frozen in the engine's
-    dtype and the adapter is the one in the folder, or a new one, drawn by `seed`, when the folder holds a whole model.
-    Raises UserError naming the folder when it holds no model, or an adapter although model.lora is null.
+    Without model.lora every parameter is trained, in float32, the embeddings only with model.train_embeddings: they
+    move for the words of the training tasks alone, and the layers then misread all others [O]. With model.lora the
+    base of model.path is frozen in the engine's dtype, and the adapter is the one in the folder, or a new one, drawn by
+    `seed`, when the folder holds a whole model. Raises UserError naming the folder when it holds no model, or an
+    adapter although model.lora is null.
     """
     torch.set_num_threads(engine.threads)
     set_seed(seed)
