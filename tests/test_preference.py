@@ -220,7 +220,7 @@ def test_the_best_on_validation_is_kept_half_way_and_no_update_included(base, pr
     assert all(torch.equal(now[name], seen[kept][name]) for name in now)
     for name, first in seen["start"].items():
         ones, halves = ([seen[f"{way}check {check}"][name] for check in "12"] for way in ("", "half way to "))
-        assert not torch.equal(*ones)
+        assert torch.equal(*ones) == ("embed_tokens" in name)  # which are not trained by default
         assert all(torch.allclose(half, (one + first) / 2) for one, half in zip(ones, halves, strict=True))
     figures = json.loads(Path("metrics/preference/it1.json").read_text())
     validation = dict(zip(["start", *AFTER], [0.5, *after], strict=True))
