@@ -18,7 +18,7 @@ from stages.synthesis.dedup import duplicates
 from stages.synthesis.measure import SPLITS, metrics, text_of
 from stages.synthesis.pool import Pool, load_pool
 from stages.synthesis.programs import Roster, execute, hold_out, possible, rosters, sample
-from stages.synthesis.verbalise import Sample, verbalise
+from stages.synthesis.verbalise import LEARNT, Sample, verbalise
 from stages.synthesis.verify import Rejection, format_error, verify
 from stages.synthesis.world import SimulationError
 from stages.toolcall.types import Task
@@ -67,7 +67,7 @@ def synthesise(
     wanted = {
         (part, scenario): count
         for part, size in sizes.items()
-        for scenario, count in quotas(params, roster_of[part], size, learnt=part in ("train", "explore")).items()
+        for scenario, count in quotas(params, roster_of[part], size, learnt=part in LEARNT).items()
     }
     kept: list[tuple[str, Sample]] = []
     rejected: list[Rejection] = []

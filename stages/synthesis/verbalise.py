@@ -17,6 +17,7 @@ from stages.toolcall.types import Kind, Reference, ReferenceCall, Task
 # The share of a validation or test request's parts that are worded as training never is; values of test always are new.
 # With all parts new the embedded model, which knows no synonyms, falls from 44% to 18% (docs/LOG.md).
 NEW_WORDING = 0.5
+LEARNT = ("train", "explore")  # splits that a model learns from
 LONGER_WORD = re.compile("[a-z]{4,}")
 WRAPPERS = {
     "train": (
@@ -143,7 +144,7 @@ class Speaker:
 
     def heard(self, templates: Any, share: float = NEW_WORDING) -> Any:
         """The list, or the dict of lists, from which this user takes the next part; new words with the probability."""
-        new = self.split not in ("train", "explore") and self.rng.random() < share
+        new = self.split not in LEARNT and self.rng.random() < share
         if new and self.split != "validation":
             return templates["test"]
         spoken = templates["train"]
