@@ -1,5 +1,5 @@
-"""The tables of docs/RESULTS.md: `python -m benchmarks.claims run [--arms ARM ...] [--seeds N ...]`, then
-`python -m benchmarks.claims table`.
+"""The tables of docs/RESULTS.md: `python -m benchmarks.claims run [--arms ARM ...] [--seeds N ...] [--jobs N]`, then
+`... table`. After a run of seed 1, `... rates [--arms ARM ...]` tries other learning rates on its first iteration.
 
 An arm is the pipeline of dvc.yaml with some parameters changed, as `dvc exp run -S ...` would change them. Each runs in
 a copy of the project below tmp/claims; all copies share the DVC cache, so what an arm has in common with iTool is not
@@ -7,15 +7,19 @@ computed again, and an interrupted run goes on where it stopped. What a run foun
 benchmarks/claims/<arm>-<seed>.json, and a run that has its file is skipped: `right` and `parameter` hold one character
 a test task, in the order of data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file
 made with other parameters, tasks or base model than the project's present ones counts for nothing.
+
+Rates are judged by validation alone, and stand in benchmarks/claims/rates/<arm>-<rate>.json.
 """
 
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import sys
 import time
-from itertools import pairwise
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +38,7 @@ from tests.smoke import ROOT, copy_project, dvc, lay_over
 COPIES = ROOT / "tmp/claims"
 RESULTS = ROOT / "benchmarks/claims"
 MODELS = ("it0", "it1", "it2", "it3")
+RATES = (0.001, 0.004)  # beside the present one
 RESAMPLES = 2000
 
 # 24 rollouts from the root, as many as the tree of a task has; nothing to search where only references are learnt.
@@ -75,20 +80,24 @@ LARGER: dict[str, dict[str, Any]] = {"larger": {"model": {"path": "data/larger"}
 ARMS = RIVALS | ABLATIONS | LARGER
 
 
-def overrides(arm: str, seed: int) -> dict[str, Any]:
-    """What the arm changes in params.yaml, in its form. The data stay those of synthesis.seed."""
+def overrides(arm: str, seed: int, rate: float | None = None) -> dict[str, Any]:
+    """What the arm changes in params.yaml, in its form; `rate`: another learning rate. The data stay those of
+    synthesis.seed.
+    """
     changed = {name: dict(section) for name, section in ARMS[arm].items() if name != "ratio"}
     for stage in ("warmup", "selection", "exploration", "preference"):
         changed.setdefault(stage, {})["seed"] = seed
+    if rate is not None:
+        changed["preference"]["learning_rate"] = rate
     if "ratio" in ARMS[arm]:
         iterations = yaml.safe_load((ROOT / "params.yaml").read_text())["iterations"]
         changed["iterations"] = {name: item | {"ratio": ARMS[arm]["ratio"]} for name, item in iterations.items()}
     return changed
 
 
-def origin(arm: str, seed: int) -> dict[str, Any]:
+def origin(arm: str, seed: int, rate: float | None = None) -> dict[str, Any]:
     """What a result hangs on: the arm's parameters, the base model and the test tasks."""
-    return origin_of(lay_over(yaml.safe_load((ROOT / "params.yaml").read_text()), overrides(arm, seed)), ROOT)
+    return origin_of(lay_over(yaml.safe_load((ROOT / "params.yaml").read_text()), overrides(arm, seed, rate)), ROOT)
 
 
 def origin_of(params: dict[str, Any], root: Path) -> dict[str, Any]:
@@ -100,19 +109,19 @@ def origin_of(params: dict[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def copy_of_project(folder: Path, arm: str, seed: int) -> None:
+def copy_of_project(folder: Path, arm: str, seed: int, rate: float | None = None) -> None:
     """The project with the arm's parameters, and what is done already: by the project's last run, for rivals by iTool's
-    with the same seed.
+    with the same seed, for another rate by the arm's own run.
     """
     making = folder.with_name(f"{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)  # of a run that was killed here
     making.mkdir(parents=True)
     if arm in LARGER:
         shutil.copytree(COPIES / "larger", making / "data/larger")
-    copy_project(making, overrides(arm, seed))
+    copy_project(making, overrides(arm, seed, rate))
     dvc(making, "cache", "dir", str(ROOT / ".dvc/cache"))
-    before = COPIES / f"itool-{seed}"
-    before = before if arm != "itool" and before.exists() else ROOT
+    before = COPIES / f"{arm if rate is not None else 'itool'}-{seed}"
+    before = before if before != folder and before.exists() else ROOT
     shutil.copytree(before / "metrics", making / "metrics")
     shutil.copy(before / "dvc.lock", making)
     dvc(making, "checkout", "--quiet", "--allow-missing")
@@ -124,13 +133,10 @@ def run(arm: str, seed: int) -> None:
     """Runs one arm to its last evaluation and keeps what it found."""
     result = RESULTS / f"{arm}-{seed}.json"
     made_of = origin(arm, seed)
-    if result.exists() and json.loads(result.read_text()).get("origin") == made_of:
-        print(f"{result.name}: done before", file=sys.stderr)
+    if done(result, made_of):
         return
     start = time.monotonic()
-    folder = COPIES / f"{arm}-{seed}"
-    if not folder.exists() or origin_of(yaml.safe_load((folder / "params.yaml").read_text()), folder) != made_of:
-        copy_of_project(folder, arm, seed)
+    folder = prepared(arm, seed)
     models = ("base", "it0") if arm in LARGER else ("base", *MODELS)
     dvc(folder, "repro", *(f"start@{model}" if model in ("base", "it0") else f"evaluation@{model}" for model in models))
     order = read_table(folder / "data/synthesis/test.parquet", TASKS).select("task_id")
@@ -150,6 +156,37 @@ def run(arm: str, seed: int) -> None:
     kept = {"arm": arm, "seed": seed, "origin": made_of, **trained, "validation": validation}
     write_json(kept | {"answers": answers}, result)
     print(f"{result.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
+
+
+def tune(arm: str, rate: float) -> None:
+    """Trains the first iteration of the arm, seed 1, at another learning rate and keeps what validation says of it."""
+    result = RESULTS / f"rates/{arm}-{rate:g}.json"
+    made_of = origin(arm, 1, rate)
+    if done(result, made_of):
+        return
+    start = time.monotonic()
+    folder = prepared(arm, 1, rate)
+    dvc(folder, "repro", "preference@it1")
+    trained = json.loads((folder / "metrics/preference/it1.json").read_text())
+    write_json({"arm": arm, "rate": rate, "origin": made_of, "validation": trained["validation"]}, result)
+    print(f"{result.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
+
+
+def done(result: Path, made_of: dict[str, Any]) -> bool:
+    """Whether the file holds a result of these parameters."""
+    known = result.exists() and json.loads(result.read_text()).get("origin") == made_of
+    if known:
+        print(f"{result.name}: done before", file=sys.stderr)
+    return known
+
+
+def prepared(arm: str, seed: int, rate: float | None = None) -> Path:
+    """The copy of the project in which the arm runs; one of other parameters is made anew."""
+    folder = COPIES / (f"{arm}-{seed}" if rate is None else f"{arm}-{seed}-{rate:g}")
+    made_of = origin(arm, seed, rate)
+    if not folder.exists() or origin_of(yaml.safe_load((folder / "params.yaml").read_text()), folder) != made_of:
+        copy_of_project(folder, arm, seed, rate)
+    return folder
 
 
 def bits(column: pl.Series) -> str:
@@ -229,18 +266,49 @@ def claims() -> str:
     return "\n".join(lines)
 
 
+def rates() -> str:
+    """Validation after the first iteration of seed 1, by learning rate: the better of its end and half way to it."""
+    kept = [json.loads(file.read_text()) for file in sorted((RESULTS / "rates").glob("*.json"))]
+    found = {
+        (each["arm"], each["rate"]): each["validation"]
+        for each in kept
+        if each["origin"] == origin(each["arm"], 1, each["rate"])
+    }
+    for (arm, seed), each in Results().runs.items():
+        if seed == 1 and arm not in LARGER:
+            rate = each["origin"]["params"]["preference"]["learning_rate"]
+            found[arm, rate] = each["preference"]["it1"]["validation"]
+    columns = sorted({rate for _, rate in found})
+    lines = []
+    for arm in sorted({arm for arm, _ in found}, key=list(ARMS).index):
+        line = [arm]
+        for rate in columns:
+            looks = found.get((arm, rate), {})
+            line.append(f"{100 * max(looks[name] for name in looks if name != 'start'):.1f}" if looks else "-")
+        lines.append(line)
+    return grid(["arm", *(format(rate, "g") for rate in columns)], lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("what", choices=["run", "rates", "table"])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(RIVALS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--jobs", type=int, default=1, help="arms that run at a time")
     asked = parser.parse_args()
     if asked.what == "table":
-        print(f"{table()}\n\n{claims()}")
+        print(f"{table()}\n\n{claims()}\n\n{rates()}")
         return
-    for seed in asked.seeds:
-        for arm in asked.arms:
-            run(arm, seed)
+    if asked.jobs > 1:
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits must not keep a core from the other jobs
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        if asked.what == "rates":
+            list(pool.map(lambda each: tune(*each), product(asked.arms, RATES)))
+            return
+        runs = [(arm, seed) for seed in asked.seeds for arm in asked.arms]
+        first = [each for each in runs if each[0] == "itool"]  # where iTool's run ended, its rivals start
+        for wave in (first, [each for each in runs if each not in first]):
+            list(pool.map(lambda each: run(*each), wave))
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ from tiny_model import new_model
 
 from benchmarks import claims
 from benchmarks.larger import widened
-from stages.artifacts import TASKS, write_table
+from stages.artifacts import TASKS, write_json, write_table
 from stages.params import Params
 from tests.smoke import ROOT, lay_over
 
 SPLITS = ["test_seen"] * 6 + ["test_unseen"] * 2
+TRAINED = {"it1": {"validation": {"start": 0.4, "check 1": 0.25, "half way to check 1": 0.3}}}
 SCENARIOS = ["single", "single", *["parallel"] * 6]
 
 
@@ -45,7 +46,7 @@ def results(tmp_path, monkeypatch):
 
     def write(arm, seed, **right):
         answers = {model: {"right": bits, "parameter": "10000011"} for model, bits in right.items()}
-        kept = {"arm": arm, "seed": seed, "origin": claims.origin(arm, seed), "answers": answers}
+        kept = {"arm": arm, "seed": seed, "origin": claims.origin(arm, seed), "answers": answers, "preference": TRAINED}
         (tmp_path / f"results/{arm}-{seed}.json").write_text(json.dumps(kept))
 
     same = {"base": "00000000", "it0": "11000000", "it1": "11100000", "it2": "11110000"}
@@ -64,6 +65,19 @@ def test_a_table_compares_on_the_seeds_that_both_have(results):
     assert list(lines)[2:] == ["base", "it0", "it1", "it2", "itool", "sft_hard"]
     assert lines["sft_hard"].split("|")[-2].strip().startswith("+16.7 [")  # one of six complex tasks
     assert "it3 over it0 +66.7" in claims.claims()
+
+
+def test_rates_are_told_apart_by_the_best_model_that_training_made(results):
+    for rate, value in ((0.001, 0.2), (0.004, 0.35)):
+        kept = {
+            "arm": "itool",
+            "rate": rate,
+            "validation": {"start": 0.4, "check 1": value, "half way to check 1": 0.1},
+        }
+        write_json(kept | {"origin": claims.origin("itool", 1, rate)}, claims.RESULTS / f"rates/itool-{rate:g}.json")
+    stale = {"arm": "sft_hard", "rate": 0.001, "validation": {"check 1": 0.9}, "origin": {}}
+    write_json(stale, claims.RESULTS / "rates/sft_hard-0.001.json")
+    assert [line.replace(" ", "") for line in claims.rates().splitlines()[2:]] == ["|itool|20.0|30.0|35.0|"]
 
 
 def test_what_was_found_with_another_base_model_counts_for_nothing(results, tmp_path):
