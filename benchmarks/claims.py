@@ -76,7 +76,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "margin_0.3": {"fragments": {"margin": 0.3}},
     "span_rest": {"fragments": {"span": "rest"}},
 }
-LARGER: dict[str, dict[str, Any]] = {"larger": {"model": {"path": "data/larger"}}}  # made by benchmarks/larger.py
+# Made by benchmarks/larger.py, and trained as sft_more.
+LARGER: dict[str, dict[str, Any]] = {"larger": UNSEARCHED | EASY_TOO | {"model": {"path": "data/larger"}}}
 ARMS = RIVALS | ABLATIONS | LARGER
 
 
@@ -137,8 +138,8 @@ def run(arm: str, seed: int) -> None:
         return
     start = time.monotonic()
     folder = prepared(arm, seed)
-    models = ("base", "it0") if arm in LARGER else ("base", *MODELS)
-    dvc(folder, "repro", *(f"start@{model}" if model in ("base", "it0") else f"evaluation@{model}" for model in models))
+    models = ("base", *MODELS)
+    dvc(folder, "repro", *(f"start@{name}" for name in models[:2]), *(f"evaluation@{name}" for name in models[2:]))
     order = read_table(folder / "data/synthesis/test.parquet", TASKS).select("task_id")
     answers, validation = {}, {}
     for model in models:
@@ -226,7 +227,7 @@ def table() -> str:
     header = ["arm", "seeds", "all", "complex", "simple", "unseen", "complex, over it0", "complex, iTool over it"]
     lines = []
     rows = [("itool", "base"), ("itool", "it0"), ("itool", "it1"), ("itool", "it2")]
-    rows += [(arm, "it0" if arm in LARGER else "it3") for arm in ARMS]
+    rows += [(arm, "it3") for arm in RIVALS | ABLATIONS] + [("larger", model) for model in ("base", "it0", "it3")]
     for arm, model in rows:
         seeds = found.seeds(arm)
         if not seeds:
@@ -237,7 +238,7 @@ def table() -> str:
             best, it0 = (found.grid("itool", name, "complex", shared) for name in ("it3", "it0"))
             mine = found.grid(arm, model, "complex", shared)
             over = [percent(mean(mine - it0), "+"), percent(mean(best - mine), "+")]
-        name = model if arm == "itool" and model != "it3" else arm
+        name = arm if model == "it3" else model if arm == "itool" else f"{arm}, {model}"
         lines.append([name, len(seeds), *groups, *over])
     return grid(header, lines)
 
