@@ -6,6 +6,7 @@ All points are trained and evaluated in this one process: importing the trainer 
 import random
 import tempfile
 from collections.abc import Sequence
+from itertools import cycle, islice
 
 import polars as pl
 
@@ -25,7 +26,10 @@ TRAIN, TEST = "data/synthesis/train.parquet", "data/synthesis/test.parquet"
 
 
 def run() -> None:
-    """Fine-tune the base at each ratio and seed: data/decay/points.parquet and metrics/decay.json."""
+    """Fine-tune the base at each ratio and seed: data/decay/points.parquet and metrics/decay.json.
+
+    Every point has as many updates as the largest share at decay.epochs, so that points differ by their data alone [O].
+    """
     params = load()
     settings = params.decay
     if len(set(settings.seeds)) < len(settings.seeds):
@@ -34,12 +38,14 @@ def run() -> None:
     tasks = stratified(read_tasks(TEST), settings.tasks, settings.seed)
     train = [(prompter.prompt_ids(t), prompter.completion_ids(t.reference.answer())) for t in read_tasks(TRAIN)]
     sizes = sample_sizes(len(train), settings.ratios)
+    updated = max(sizes.values())
     points = []
     for seed in settings.seeds:
         order = list(range(len(train)))
         random.Random(f"{settings.seed}/decay/{seed}").shuffle(order)
         for ratio, size in sizes.items():
-            rows = [train[i] for i in order[:size]]  # a larger share contains the smaller ones
+            # A larger share contains the smaller ones; a smaller one is repeated until it gives as many updates.
+            rows = [train[i] for i in islice(cycle(order[:size]), updated)]
             with tempfile.TemporaryDirectory() as folder:
                 finetune(rows, params.model, folder, settings.model_copy(update={"seed": seed}), params.engine)
                 engine = open_local(folder, params.engine, prompter.end_ids)
