@@ -137,7 +137,7 @@ def run(arm: str, seed: int) -> None:
     if done(result, made_of):
         return
     start = time.monotonic()
-    folder = prepared(arm, seed)
+    folder = prepared(made_of, arm, seed)
     models = ("base", *MODELS)
     dvc(folder, "repro", *(f"start@{name}" for name in models[:2]), *(f"evaluation@{name}" for name in models[2:]))
     order = read_table(folder / "data/synthesis/test.parquet", TASKS).select("task_id")
@@ -166,7 +166,7 @@ def tune(arm: str, rate: float) -> None:
     if done(result, made_of):
         return
     start = time.monotonic()
-    folder = prepared(arm, 1, rate)
+    folder = prepared(made_of, arm, 1, rate)
     dvc(folder, "repro", "preference@it1")
     trained = json.loads((folder / "metrics/preference/it1.json").read_text())
     write_json({"arm": arm, "rate": rate, "origin": made_of, "validation": trained["validation"]}, result)
@@ -181,10 +181,9 @@ def done(result: Path, made_of: dict[str, Any]) -> bool:
     return known
 
 
-def prepared(arm: str, seed: int, rate: float | None = None) -> Path:
+def prepared(made_of: dict[str, Any], arm: str, seed: int, rate: float | None = None) -> Path:
     """The copy of the project in which the arm runs; one of other parameters is made anew."""
     folder = COPIES / (f"{arm}-{seed}" if rate is None else f"{arm}-{seed}-{rate:g}")
-    made_of = origin(arm, seed, rate)
     if not folder.exists() or origin_of(yaml.safe_load((folder / "params.yaml").read_text()), folder) != made_of:
         copy_of_project(folder, arm, seed, rate)
     return folder
