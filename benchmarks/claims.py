@@ -1,5 +1,5 @@
 """The tables of docs/RESULTS.md: `python -m benchmarks.claims run [--arms ARM ...] [--seeds N ...] [--jobs N]`, then
-`... table`. After a run of seed 1, `... rates [--arms ARM ...]` tries other learning rates on its first iteration.
+`... table`. `... rates [--arms ARM ...] [--rates RATE ...] [--last it1]` tries learning rates on seed 1.
 
 An arm is the pipeline of dvc.yaml with some parameters changed, as `dvc exp run -S ...` would change them. Each runs in
 a copy of the project below tmp/claims; all copies share the DVC cache, so what an arm has in common with iTool is not
@@ -8,7 +8,8 @@ benchmarks/claims/<arm>-<seed>.json, and a run that has its file is skipped: `ri
 a test task, in the order of data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file
 made with other parameters, tasks or base model than the project's present ones counts for nothing.
 
-Rates are judged by validation alone, and stand in benchmarks/claims/rates/<arm>-<rate>.json.
+Rates are judged by validation alone, after the last iteration, and stand in benchmarks/claims/rates/<arm>-<rate>.json.
+RATE holds the best ones.
 """
 
 import argparse
@@ -38,7 +39,7 @@ from tests.smoke import ROOT, copy_project, dvc, lay_over
 COPIES = ROOT / "tmp/claims"
 RESULTS = ROOT / "benchmarks/claims"
 MODELS = ("it0", "it1", "it2", "it3")
-RATES = (0.001, 0.004)  # beside the present one
+RATES = (0.001, 0.002, 0.004)
 RESAMPLES = 2000
 
 # 24 rollouts from the root, as many as the tree of a task has; nothing to search where only references are learnt.
@@ -60,6 +61,8 @@ RIVALS: dict[str, dict[str, Any]] = {
     "fragments_independent": INDEPENDENT,
     "authors": {"fragments": {"span": "path"}},
 }
+# What validation prefers to the rate of params.yaml, which is iTool's best one.
+RATE = {"sft_same": 0.002, "rejection_sampling": 0.002, "responses_independent": 0.002}
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no_warmup_order": {"warmup": {"easy_to_hard": False}},
     "no_selection": {"ratio": 1.0},
@@ -82,13 +85,13 @@ ARMS = RIVALS | ABLATIONS | LARGER
 
 
 def overrides(arm: str, seed: int, rate: float | None = None) -> dict[str, Any]:
-    """What the arm changes in params.yaml, in its form; `rate`: another learning rate. The data stay those of
-    synthesis.seed.
+    """What the arm changes in params.yaml, in its form; `rate`: a learning rate instead of its best one. The data stay
+    those of synthesis.seed.
     """
     changed = {name: dict(section) for name, section in ARMS[arm].items() if name != "ratio"}
     for stage in ("warmup", "selection", "exploration", "preference"):
         changed.setdefault(stage, {})["seed"] = seed
-    if rate is not None:
+    if rate := rate or RATE.get(arm):
         changed["preference"]["learning_rate"] = rate
     if "ratio" in ARMS[arm]:
         iterations = yaml.safe_load((ROOT / "params.yaml").read_text())["iterations"]
@@ -111,8 +114,8 @@ def origin_of(params: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def copy_of_project(folder: Path, arm: str, seed: int, rate: float | None = None) -> None:
-    """The project with the arm's parameters, and what is done already: by the project's last run, for rivals by iTool's
-    with the same seed, for another rate by the arm's own run.
+    """The project with the arm's parameters, and what is done already: by the arm at another rate, by iTool with the
+    same seed, or by the project's last run.
     """
     making = folder.with_name(f"{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)  # of a run that was killed here
@@ -121,8 +124,8 @@ def copy_of_project(folder: Path, arm: str, seed: int, rate: float | None = None
         shutil.copytree(COPIES / "larger", making / "data/larger")
     copy_project(making, overrides(arm, seed, rate))
     dvc(making, "cache", "dir", str(ROOT / ".dvc/cache"))
-    before = COPIES / f"{arm if rate is not None else 'itool'}-{seed}"
-    before = before if before != folder and before.exists() else ROOT
+    others = [each for name in (arm, "itool") for each in sorted(COPIES.glob(f"{name}-{seed}-*[0-9]"))]
+    before = next((each for each in others if each != folder), ROOT)
     shutil.copytree(before / "metrics", making / "metrics")
     shutil.copy(before / "dvc.lock", making)
     dvc(making, "checkout", "--quiet", "--allow-missing")
@@ -159,17 +162,19 @@ def run(arm: str, seed: int) -> None:
     print(f"{result.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
 
 
-def tune(arm: str, rate: float) -> None:
-    """Trains the first iteration of the arm, seed 1, at another learning rate and keeps what validation says of it."""
+def tune(arm: str, rate: float, last: str) -> None:
+    """Trains the arm, seed 1, at this learning rate up to the iteration `last` and keeps what validation says of it."""
     result = RESULTS / f"rates/{arm}-{rate:g}.json"
     made_of = origin(arm, 1, rate)
-    if done(result, made_of):
+    if done(result, made_of) and last in json.loads(result.read_text())["validation"]:
         return
     start = time.monotonic()
     folder = prepared(made_of, arm, 1, rate)
-    dvc(folder, "repro", "preference@it1")
-    trained = json.loads((folder / "metrics/preference/it1.json").read_text())
-    write_json({"arm": arm, "rate": rate, "origin": made_of, "validation": trained["validation"]}, result)
+    dvc(folder, "repro", f"preference@{last}")
+    iterations = MODELS[1 : MODELS.index(last) + 1]
+    trained = [json.loads((folder / f"metrics/preference/{each}.json").read_text()) for each in iterations]
+    validation = {name: each["validation"] for name, each in zip(iterations, trained, strict=True)}
+    write_json({"arm": arm, "rate": rate, "origin": made_of, "validation": validation}, result)
     print(f"{result.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
 
 
@@ -183,7 +188,7 @@ def done(result: Path, made_of: dict[str, Any]) -> bool:
 
 def prepared(made_of: dict[str, Any], arm: str, seed: int, rate: float | None = None) -> Path:
     """The copy of the project in which the arm runs; one of other parameters is made anew."""
-    folder = COPIES / (f"{arm}-{seed}" if rate is None else f"{arm}-{seed}-{rate:g}")
+    folder = COPIES / f"{arm}-{seed}-{made_of['params']['preference']['learning_rate']:g}"
     if not folder.exists() or origin_of(yaml.safe_load((folder / "params.yaml").read_text()), folder) != made_of:
         copy_of_project(folder, arm, seed, rate)
     return folder
@@ -267,26 +272,20 @@ def claims() -> str:
 
 
 def rates() -> str:
-    """Validation after the first iteration of seed 1, by learning rate: the better of its end and half way to it."""
+    """Validation after each iteration of seed 1, by learning rate."""
     kept = [json.loads(file.read_text()) for file in sorted((RESULTS / "rates").glob("*.json"))]
     found = {
-        (each["arm"], each["rate"]): each["validation"]
+        (each["arm"], name, each["rate"]): looks
         for each in kept
         if each["origin"] == origin(each["arm"], 1, each["rate"])
+        for name, looks in each["validation"].items()
     }
-    for (arm, seed), each in Results().runs.items():
-        if seed == 1 and arm not in LARGER:
-            rate = each["origin"]["params"]["preference"]["learning_rate"]
-            found[arm, rate] = each["preference"]["it1"]["validation"]
-    columns = sorted({rate for _, rate in found})
+    columns = sorted({(name, rate) for _, name, rate in found})
     lines = []
-    for arm in sorted({arm for arm, _ in found}, key=list(ARMS).index):
-        line = [arm]
-        for rate in columns:
-            looks = found.get((arm, rate), {})
-            line.append(f"{100 * max(looks[name] for name in looks if name != 'start'):.1f}" if looks else "-")
-        lines.append(line)
-    return grid(["arm", *(format(rate, "g") for rate in columns)], lines)
+    for arm in sorted({arm for arm, _, _ in found}, key=list(ARMS).index):
+        looks = [found.get((arm, *column)) for column in columns]
+        lines.append([arm, *(f"{100 * max(each.values()):.1f}" if each else "-" for each in looks)])
+    return grid(["arm", *(f"{name}, {rate:g}" for name, rate in columns)], lines)
 
 
 def main() -> None:
@@ -294,6 +293,8 @@ def main() -> None:
     parser.add_argument("what", choices=["run", "rates", "table"])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(RIVALS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES)
+    parser.add_argument("--last", choices=MODELS[1:], default="it3", help="the iteration that rates are judged by")
     parser.add_argument("--jobs", type=int, default=1, help="arms that run at a time")
     asked = parser.parse_args()
     if asked.what == "table":
@@ -303,7 +304,7 @@ def main() -> None:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits must not keep a core from the other jobs
     with ThreadPoolExecutor(asked.jobs) as pool:
         if asked.what == "rates":
-            list(pool.map(lambda each: tune(*each), product(asked.arms, RATES)))
+            list(pool.map(lambda each: tune(*each, asked.last), product(asked.arms, asked.rates)))
             return
         runs = [(arm, seed) for seed in asked.seeds for arm in asked.arms]
         first = [each for each in runs if each[0] == "itool"]  # where iTool's run ended, its rivals start

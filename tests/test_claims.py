@@ -17,7 +17,6 @@ from stages.params import Params
 from tests.smoke import ROOT, lay_over
 
 SPLITS = ["test_seen"] * 6 + ["test_unseen"] * 2
-TRAINED = {"it1": {"validation": {"start": 0.4, "check 1": 0.25, "half way to check 1": 0.3}}}
 SCENARIOS = ["single", "single", *["parallel"] * 6]
 
 
@@ -46,7 +45,7 @@ def results(tmp_path, monkeypatch):
 
     def write(arm, seed, **right):
         answers = {model: {"right": bits, "parameter": "10000011"} for model, bits in right.items()}
-        kept = {"arm": arm, "seed": seed, "origin": claims.origin(arm, seed), "answers": answers, "preference": TRAINED}
+        kept = {"arm": arm, "seed": seed, "origin": claims.origin(arm, seed), "answers": answers}
         (tmp_path / f"results/{arm}-{seed}.json").write_text(json.dumps(kept))
 
     same = {"base": "00000000", "it0": "11000000", "it1": "11100000", "it2": "11110000"}
@@ -67,17 +66,16 @@ def test_a_table_compares_on_the_seeds_that_both_have(results):
     assert "it3 over it0 +66.7" in claims.claims()
 
 
-def test_rates_are_told_apart_by_the_best_model_that_training_made(results):
-    for rate, value in ((0.001, 0.2), (0.004, 0.35)):
-        kept = {
-            "arm": "itool",
-            "rate": rate,
-            "validation": {"start": 0.4, "check 1": value, "half way to check 1": 0.1},
-        }
-        write_json(kept | {"origin": claims.origin("itool", 1, rate)}, claims.RESULTS / f"rates/itool-{rate:g}.json")
-    stale = {"arm": "sft_hard", "rate": 0.001, "validation": {"check 1": 0.9}, "origin": {}}
+def test_rates_are_told_apart_by_the_model_that_each_iteration_kept(results):
+    for rate, value in ((0.001, 0.2), (0.004, 0.45)):
+        looks = {"it1": {"start": 0.4, "check 1": value, "half way to check 1": 0.1}}
+        kept = {"arm": "itool", "rate": rate, "origin": claims.origin("itool", 1, rate), "validation": looks}
+        write_json(kept, claims.RESULTS / f"rates/itool-{rate:g}.json")
+    stale = {"arm": "sft_hard", "rate": 0.001, "validation": {"it1": {"check 1": 0.9}}, "origin": {}}
     write_json(stale, claims.RESULTS / "rates/sft_hard-0.001.json")
-    assert [line.replace(" ", "") for line in claims.rates().splitlines()[2:]] == ["|itool|20.0|30.0|35.0|"]
+    header, _, *lines = [line.replace(" ", "") for line in claims.rates().splitlines()]
+    assert header == "|arm|it1,0.001|it1,0.004|"
+    assert lines == ["|itool|40.0|45.0|"]
 
 
 def test_what_was_found_with_another_base_model_counts_for_nothing(results, tmp_path):
