@@ -62,10 +62,14 @@ RIVALS: dict[str, dict[str, Any]] = {
     "authors": {"fragments": {"span": "path"}},
 }
 # What validation prefers to the rate of params.yaml, which is iTool's best one.
-RATE = {"sft_same": 0.002, "rejection_sampling": 0.002, "responses_independent": 0.002}
+RATE = {"sft_same": 0.004, "larger": 0.004}
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no_warmup_order": {"warmup": {"easy_to_hard": False}},
     "no_selection": {"ratio": 1.0},
+    # All drawn tasks searched, and nothing learnt but what the rollouts found; then without tree and pairs.
+    "no_references": {"ratio": 1.0, "fragments": {"answers": "found"}},
+    "no_references_sampling": INDEPENDENT
+    | {"ratio": 1.0, "fragments": {"answers": "found"}, "preference": {"loss": "sft"}},
     "no_rehearsal": {"fragments": {"rehearse": False}},
     "no_calibration": {"selection": {"calibration": 0.0}},
     "no_self_evaluation": {"exploration": {"self_evaluation": 0.0}},
