@@ -276,20 +276,19 @@ def claims() -> str:
 
 
 def rates() -> str:
-    """Validation after each iteration of seed 1, by learning rate."""
+    """Validation after each iteration of seed 1 that was trained, by learning rate."""
     kept = [json.loads(file.read_text()) for file in sorted((RESULTS / "rates").glob("*.json"))]
     found = {
-        (each["arm"], name, each["rate"]): looks
+        (each["arm"], each["rate"]): ", ".join(
+            f"{100 * max(looks.values()):.1f}" for looks in each["validation"].values()
+        )
         for each in kept
         if each["origin"] == origin(each["arm"], 1, each["rate"])
-        for name, looks in each["validation"].items()
     }
-    columns = sorted({(name, rate) for _, name, rate in found})
-    lines = []
-    for arm in sorted({arm for arm, _, _ in found}, key=list(ARMS).index):
-        looks = [found.get((arm, *column)) for column in columns]
-        lines.append([arm, *(f"{100 * max(each.values()):.1f}" if each else "-" for each in looks)])
-    return grid(["arm", *(f"{name}, {rate:g}" for name, rate in columns)], lines)
+    columns = sorted({rate for _, rate in found})
+    arms = [arm for arm in ARMS if any(arm == other for other, _ in found)]
+    lines = [[arm, *(found.get((arm, rate), "-") for rate in columns)] for arm in arms]
+    return grid(["arm", *(format(rate, "g") for rate in columns)], lines)
 
 
 def main() -> None:
