@@ -265,7 +265,8 @@ def table() -> str:
             mine = found.grid(arm, model, "complex", shared)
             over = [percent(mean(mine - it0), "+"), percent(mean(best - mine), "+")]
         name = arm if model == "it3" else model if arm == "itool" else f"{arm}, {model}"
-        rate = found.runs[arm, seeds[0]]["origin"]["params"]["preference"]["learning_rate"]
+        trained = model not in ("base", "it0")
+        rate = found.runs[arm, seeds[0]]["origin"]["params"]["preference"]["learning_rate"] if trained else "-"
         lines.append([name, rate, len(seeds), *groups, *over])
     return grid(header, lines)
 
