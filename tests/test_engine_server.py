@@ -162,6 +162,21 @@ def test_an_adapter_is_loaded_where_the_server_lacks_it(server, folder, tmp_path
     engine_at(server[1], tmp_path)  # it is there now
 
 
+def test_an_adapter_that_was_trained_anew_is_not_answered_for_by_the_one_before(server, folder, tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    completions = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        lora = LoraConfig(r=2, lora_alpha=8, init_lora_weights=False, target_modules=TARGETS)
+        adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(folder), lora)
+        adapted.save_pretrained(tmp_path)
+        completions += engine_at(server[1], tmp_path).generate([Request((5, 6, 7))], Sampling(8, 0.0))[0]
+        expected = full_logprobs(adapted.eval(), (5, 6, 7), completions[-1].ids)
+        assert completions[-1].logprobs == pytest.approx(expected, abs=1e-3)
+    assert completions[0].logprobs != pytest.approx(completions[1].logprobs, abs=1e-2)
+
+
 def test_another_model_than_the_server_has(server, tmp_path):
     with pytest.raises(UserError, match=rf"serves .*; expected {tmp_path}: start the server on that folder"):
         engine_at(server[1], tmp_path)

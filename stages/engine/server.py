@@ -3,12 +3,14 @@
 One request of ours is one HTTP request; `engine.server.concurrency` of them are in flight. Failures that may pass (no
 connection, a time-out, 429 and 5xx) are tried again after growing pauses [O]. The model asked for is the model folder
 as params.yaml and the stages name it, which is the name that vLLM gives a model started as `--model data/models/it0`.
+A PEFT adapter is asked for by its contents as well, or a server would go on with the one that it was handed before.
 
 Log-probabilities are those of the distribution sampled from, as of the other engines: at a temperature other than 0 and
 1 the server must run with `--logprobs-mode processed_logprobs`, which is checked before the first such call [O].
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -57,6 +59,16 @@ def generated(choice: Choice) -> tuple[Ids, tuple[float, ...]]:
     return tuple(choice.token_ids or ()), tuple(choice.logprobs.token_logprobs)
 
 
+def name_of(folder: Path) -> str:
+    """The folder, and for an adapter `@` and 8 hexadecimal digits of its files."""
+    if not (folder / "adapter_config.json").is_file():
+        return str(folder)
+    contents = hashlib.blake2b(digest_size=4)
+    for file in sorted(folder.glob("adapter_*")):
+        contents.update(file.read_bytes())
+    return f"{folder}@{contents.hexdigest()}"
+
+
 class ServerEngine:
     """Fills stages.engine.base.Engine. A PEFT adapter that the server does not list yet is loaded there."""
 
@@ -64,7 +76,7 @@ class ServerEngine:
         self.end_ids = frozenset(end_ids)
         self.server = engine_params.server
         self.url = self.server.url.rstrip("/")
-        self.model = str(model_dir)
+        self.model = name_of(Path(model_dir))
         self.processed = False  # known to return log-probabilities of the distribution sampled from
         self._find(Path(model_dir))
         self.generate([Request((min(end_ids),))], Sampling(1, 0.0))  # a server without token ids is told at the start
