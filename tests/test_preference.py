@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import torch
 import yaml
-from tiny_model import END, ENGINE, digests, model_params, save_model, weights
+from tiny_model import END, ENGINE, PEAKED, digests, model_params, save_model, weights
 from tiny_model import logprobs as logprobs_of
 from transformers import AutoModelForCausalLM
 
@@ -53,10 +53,10 @@ def curve(folder, name):
     return pl.read_csv(folder / f"curves/plots/metrics/{name}.tsv", separator="\t")[name].to_list()
 
 
-def train(trunks, base, folder, model=None, **changes):
+def train(trunks, base, folder, model=None, engine=ENGINE, **changes):
     """The model after the last update."""
     model = model or model_params(base)
-    return optimise(trunks, base, model, folder / "model", settings(**changes), ENGINE, folder / "curves")[-1]
+    return optimise(trunks, base, model, folder / "model", settings(**changes), engine, folder / "curves")[-1]
 
 
 def sides(trunk, pair):
@@ -170,6 +170,13 @@ def test_a_model_that_does_not_keep_to_the_mask_is_an_error(base, tmp_path, monk
     monkeypatch.setattr("stages.preference.dpo.token_logprobs", lambda model, batch: -batch["tokens"].float())
     with pytest.raises(UserError, match="nats a token between a chosen fragment as a branch and alone"):
         train([TRUNK], base, tmp_path)
+
+
+def test_the_rounding_of_bfloat16_is_no_such_error(tmp_path):
+    save_model(tmp_path / "peaked", initializer_range=PEAKED)
+    base, engine = tmp_path / "peaked", ENGINE.model_copy(update={"dtype": "bfloat16"})
+    for model in (model_params(base), model_params(base, LORA)):
+        train([FORKED, OTHER], base, tmp_path / str(model.lora), model, engine)
 
 
 PAIR = {"prompt": [*PROMPT, 97], "chosen": [98], "rejected": [99, 100], "answer": 0}
