@@ -70,6 +70,7 @@ class FakePrompter:
     end_id = END
     end_ids = frozenset({END})
     yes, no = YES, NO
+    max_length = 1000
 
     def prompt_ids(self, task):
         return (*(int(digit) for digit in task.task_id[-3:]), PROMPT)

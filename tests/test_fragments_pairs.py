@@ -189,6 +189,20 @@ def test_the_right_answer_of_highest_q_or_the_reference_is_learnt(answers):
     assert learnt(*wrong) == (None if answers == "found" else reference)
 
 
+def test_what_is_too_long_to_train_on_is_left_out(monkeypatch):
+    """A rollout may be longer than any reference: max_length bounds prompt and reference alone."""
+    right = node(3, 2, (b"a=", b"1"), "argument", 0.9, True)
+    wrong = node(4, 2, (b"a=", b'"y"'), "argument", 0.1)
+    rambling = node(4, 2, (b"a=", b"2", b", ", b"b=", b'"y"'), "argument", 0.0)
+    monkeypatch.setattr(FakePrompter, "max_length", len(ROOT["ids"]) + len(WHOLE))
+    assert reasons(right, rambling) == {"too_long": 1}
+    assert gather(right, wrong).pairs
+    found = SETTINGS.model_copy(update={"answers": "found"})
+    assert gather(A, GOOD, GOOD_END, settings=found).learnt is None
+    both = gather(A, GOOD, GOOD_END)
+    assert both.learnt == FakePrompter().completion_ids(TASK.reference.answer())
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
     """Both sides are real generations; no accepted answer begins with the rejected one; the chosen one leads to one."""

@@ -21,12 +21,19 @@ class Harvest:
     every other branching the reason why it gave none; and the answer to be learnt whole, if any.
 
     Reasons: cut (fewer than two finished siblings), visits, no_right, no_wrong (every sibling can still become right),
-    margin, prefix (one is the beginning of the other and nothing follows it).
+    margin, prefix (one is the beginning of the other and nothing follows it), too_long (for model.max_length).
     """
 
     pairs: list[dict[str, Any]]
     reasons: Counter[str]
     learnt: Ids | None = None
+
+    def add(self, found: dict[str, Any] | str) -> None:
+        """A branching's pair, or the reason why it gave none."""
+        if isinstance(found, str):
+            self.reasons[found] += 1
+        else:
+            self.pairs.append(found)
 
 
 class Reader:
@@ -36,6 +43,7 @@ class Reader:
         self.nodes, self.task, self.prompter, self.settings, self.strict = nodes, task, prompter, settings, strict
         self.children: list[list[Row]] = [[] for _ in nodes]
         self.paths: list[Ids] = [()] * len(nodes)  # generated ids up to and with each node
+        self.room = prompter.max_length - len(nodes[0]["ids"])  # tokens that an answer may have to be trained on
         for node in nodes[1:]:
             self.children[node["parent"]].append(node)
             self.paths[node["node"]] = self.paths[node["parent"]] + tuple(node["ids"])
@@ -49,7 +57,11 @@ class Reader:
 
     def right_answer(self) -> Ids | None:
         """The generated ids of the right answer of highest Q, the eldest in a tie; None where there is none."""
-        right = [node for node in self.nodes if node["terminal"] and node["right"]]
+        right = [
+            node
+            for node in self.nodes
+            if node["terminal"] and node["right"] and len(self.paths[node["node"]]) <= self.room
+        ]
         return self.paths[max(right, key=lambda node: node["q"])["node"]] if right else None
 
     def text(self, ids: Ids) -> tuple[bytes, bool]:
@@ -78,13 +90,13 @@ class Reader:
         ids: Ids,
         other: Ids,
         answer: Ids,
-    ) -> dict[str, Any] | None:
-        """A pair: after `so_far` `ids`, which lies on `answer`, is chosen, `other` rejected. None where one begins the
-        other.
-        """
+    ) -> dict[str, Any] | str:
+        """A pair: after `so_far` `ids`, which lies on `answer`, is chosen, `other` rejected; or why there is none."""
         common = next((i for i, (x, y) in enumerate(zip(ids, other, strict=False)) if x != y), None)
         if common is None:
-            return None
+            return "prefix"
+        if max(len(answer), len(so_far) + len(other)) > self.room:
+            return "too_long"
         return {
             "task_id": self.task.task_id,
             "scenario": self.task.scenario,
@@ -129,17 +141,13 @@ def _fragments(tree: Reader) -> Harvest:
     for so_far, siblings in tree.branchings():
         sides = _choose(siblings, tree)
         if isinstance(sides, str):
-            found.reasons[sides] += 1
+            found.add(sides)
             continue
         ids, other = (_finished(side, tree) for side in sides)
         answer = so_far + ids
         if tree.settings.span == "fragment":
             ids, other = _beginning(ids, sides), _beginning(other, sides[::-1])
-        pair = tree.pair(*sides, so_far, ids, other, answer)
-        if pair is None:
-            found.reasons["prefix"] += 1
-        else:
-            found.pairs.append(pair)
+        found.add(tree.pair(*sides, so_far, ids, other, answer))
     return found
 
 
@@ -151,8 +159,9 @@ def _responses(tree: Reader) -> Harvest:
         return Harvest([], Counter(["no_wrong" if right else "no_right"]))
     chosen, rejected = max(right, key=lambda node: node["q"]), min(wrong, key=lambda node: node["q"])
     ids, other = (tree.paths[node["node"]] for node in (chosen, rejected))
-    pair = tree.pair(chosen, rejected, (), ids, other, ids)
-    return Harvest([pair], Counter()) if pair else Harvest([], Counter(["prefix"]))
+    found = Harvest([], Counter())
+    found.add(tree.pair(chosen, rejected, (), ids, other, ids))
+    return found
 
 
 def _paths(tree: Reader) -> Harvest:
@@ -161,13 +170,11 @@ def _paths(tree: Reader) -> Harvest:
         chosen, rejected = (best(siblings, key=lambda node: node["q"]) for best in (max, min))
         ids, other = (_ended(tree.paths[node["node"]], tree.prompter) for node in (chosen, rejected))
         if chosen["q"] - rejected["q"] <= tree.settings.margin:
-            found.reasons["margin"] += 1
+            found.add("margin")
         elif not tree.wrong(other):
-            found.reasons["no_wrong"] += 1
-        elif pair := tree.pair(chosen, rejected, (), ids, other, ids):
-            found.pairs.append(pair)
+            found.add("no_wrong")
         else:
-            found.reasons["prefix"] += 1
+            found.add(tree.pair(chosen, rejected, (), ids, other, ids))
     return found
 
 
