@@ -10,7 +10,7 @@ from stages.params import Mixture, Synthesis
 from stages.synthesis.conversations import read_conversations
 from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import hold_out, rosters
-from stages.synthesis.run import accepted, synthesise
+from stages.synthesis.run import accepted, synthesise, tell_splits
 from stages.synthesis.verify import verify
 from stages.toolcall.types import SCENARIOS, Kind
 
@@ -31,6 +31,11 @@ INVOICE = {
                 "items": {"type": "object", "properties": {"product": {"type": "string"}}, "required": ["product"]},
             },
             "tags": {"type": "array", "items": {"type": "string"}},
+            "parts": {
+                "type": "array",
+                "items": {"type": ["object", "null"], "properties": {"name": {"type": "string"}}},
+            },
+            "grid": {"type": "array", "items": {"type": "array", "items": {"type": "object"}}},
             "address": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
             "note": {"type": ["string", "null"], "default": None},
         },
@@ -109,6 +114,7 @@ def test_generic_values_follow_type_format_enum_and_name(own):
         "paid": "bool",
         "lines": "objects:1-2",
         "tags": "list:topic:1-2",
+        "parts": "objects:1-2",
         "address": "object",
         "note": "topic",
         "invoice_id": "id:IN:invoice_id",
@@ -165,6 +171,7 @@ def test_own_phrases_without_simulation_are_used(tmp_path):
     [
         ({"tools": {}}, r"phrases/own.json: tools: get_weather: missing"),
         (spoken(values="planet"), r"parameters.city.values: found 'planet'"),
+        (spoken(values="list:object:1-2"), r"parameters.city.values: found 'list:object:1-2'"),
         (spoken(phrases={"train": ["in {}"]}), r"parameters.city.phrases: test: missing"),
         (spoken(phrases={"train": [], "test": ["at {}"]}), r"parameters.city.phrases.train: found nothing"),
         ({"links": []}, r"phrases/own.json: tools: missing"),
@@ -265,6 +272,7 @@ def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path):
         talk(user("hi"), {"role": "assistant", "content": "Hello!"}),
         talk(user("Oslo"), call({"city": "Oslo"})),
         talk(user("Oslo"), call({"city": "Oslo"})),
+        talk(user("bye"), {"role": "assistant", "content": "Is there anything else?"}),
     )
     kept, rejected = accepted(read_conversations(path, SIZES, set()))
     assert [t.task_id for t in kept] == ["user-00004-1"]
@@ -273,7 +281,12 @@ def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path):
         "unknown tool",
         "reference fails its own check",
         "exact",
+        "nothing to check",
     ]
+    done = {"role": "tool", "tool_call_id": "c1", "content": '{"status": "ok"}'}
+    said = {"role": "assistant", "content": "Done, the lamp is on."}
+    path = written(tmp_path, talk(user("Oslo"), call({"city": "Oslo"}), done, said))
+    assert [r.reason for r in accepted(read_conversations(path, SIZES, set()))[1]] == ["nothing to check"]
 
 
 def test_splits_depend_on_the_line_alone_and_keep_held_out_tools_apart(tmp_path):
@@ -292,6 +305,16 @@ def test_splits_depend_on_the_line_alone_and_keep_held_out_tools_apart(tmp_path)
     assert {t.split for t in own} == {"validation"}
 
 
+def test_conversations_that_all_show_a_held_out_tool_are_warned_about(tmp_path, caplog):
+    caplog.set_level("INFO")
+    path = written(tmp_path, *(talk(user(f"Weather {i}"), call({"city": "Oslo"})) for i in range(20)))
+    tell_splits(read_conversations(path, SIZES, set()))
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    tell_splits(read_conversations(path, SIZES, {"get_weather"}))
+    assert "test_unseen 20" in caplog.records[1].getMessage()
+    assert "lower synthesis.unseen_tools" in caplog.records[2].getMessage()
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -305,6 +328,9 @@ def test_splits_depend_on_the_line_alone_and_keep_held_out_tools_apart(tmp_path)
         (talk(user("x"), {"role": "assistant", "content": ""}), r"line 2: messages\[1\]\.content: found nothing"),
         (talk(user("x"), call("{oops")), r"line 2: messages\[1\]\.tool_calls\[0\]\.function\.arguments: not JSON"),
         (talk(user("x"), call("[1]")), r"tool_calls\[0\]\.function\.arguments: found list"),
+        (talk(user("x"), call('{"city": NaN}')), r"line 2: found NaN or an infinite number"),
+        (talk(user("x"), call('{"city": 1e999}')), r"line 2: found NaN or an infinite number"),
+        (talk(user("half \ud83d"), call({"city": "Oslo"})), r"line 2: found half of a surrogate pair"),
         (talk(user("x"), call({}, name=5)), r"tool_calls\[0\]\.function\.name: missing"),
     ],
 )

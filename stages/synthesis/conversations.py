@@ -45,6 +45,12 @@ def read_conversations(
             raise UserError(f"{where}: found {type(content).__name__}, expected an object with tools and messages")
         tools = tuple(parse_tool(spec, where) for spec in _list(content, "tools", where))
         messages = [_message(m, f"{where}: messages[{i}]") for i, m in enumerate(_list(content, "messages", where))]
+        try:
+            json.dumps([messages, [tool.spec() for tool in tools]], ensure_ascii=False, allow_nan=False).encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{where}: found half of a surrogate pair (\\ud800 to \\udfff), expected text") from None
+        except ValueError:
+            raise UserError(f"{where}: found NaN or an infinite number, expected JSON numbers") from None
         names = {tool.name for tool in tools}
         split = "test_unseen" if names & unseen else "validation" if names & own else _split(line, sizes)
         for index, message in enumerate(messages):

@@ -61,12 +61,8 @@ def _kind(name: str, schema: dict[str, Any], entities: Entities) -> str:
     if kind == "object":
         return "object"
     if kind == "array":
-        items = schema.get("items", {})
-        return (
-            "objects:1-2"
-            if items.get("type") == "object"
-            else f"list:{_kind(name.removesuffix('s'), items, entities)}:1-2"
-        )
+        inner = _kind(name.removesuffix("s"), schema.get("items", {}), entities)
+        return "objects:1-2" if inner.startswith("object") else f"list:{inner}:1-2"
     if kind == "boolean":
         return "bool"
     if kind in ("integer", "number"):

@@ -21,7 +21,7 @@ from stages.synthesis.programs import Roster, execute, hold_out, possible, roste
 from stages.synthesis.verbalise import LEARNT, Sample, verbalise
 from stages.synthesis.verify import Rejection, format_error, verify
 from stages.synthesis.world import SimulationError
-from stages.toolcall.types import Task
+from stages.toolcall.types import Kind, Task
 
 FOLDER = Path("data/synthesis")
 METRICS = Path("metrics/synthesis.json")
@@ -45,6 +45,8 @@ def run() -> None:
     sizes = {split: getattr(params, split) for split in SPLITS if split != "test_unseen"}
     users, refused = accepted(read_conversations(params.conversations, sizes, unseen, own))
     rejected += refused
+    if users:
+        tell_splits(users)
     tasks = arranged([sample.task for sample in samples], params.seed) + users
     write_folder(tasks, rejected, FOLDER)
     write_json(metrics(samples, users, rejected, pool.entities), METRICS)
@@ -138,7 +140,7 @@ def accepted(tasks: list[Task]) -> tuple[list[Task], list[Rejection]]:
     for task in tasks:
         row = task_row(task)
         key = row["tools"] + row["messages"]
-        problem = format_error(task)
+        problem = format_error(task) or _unchecked(task)
         if problem:
             rejected.append(Rejection("user", "format", problem[0], f"{task.task_id}: {problem[1]}"))
         elif key in seen:
@@ -147,6 +149,25 @@ def accepted(tasks: list[Task]) -> tuple[list[Task], list[Rejection]]:
             seen.add(key)
             kept.append(task)
     return kept, rejected
+
+
+def tell_splits(users: list[Task]) -> None:
+    """Logs where a user's tasks went. Those that show a held-out tool are never learnt from."""
+    counts = Counter(task.split for task in users)
+    log.info("tasks from conversations: %s", ", ".join(f"{split} {counts[split]}" for split in SPLITS))
+    if not counts["train"] + counts["explore"]:
+        log.warning(
+            "no conversation is learnt from, each shows a held-out tool: lower synthesis.unseen_tools and "
+            "synthesis.validation_tools (0: no tool is held out)"
+        )
+
+
+def _unchecked(task: Task) -> tuple[str, str] | None:
+    """(reason, detail) of a reference with which any text would be right."""
+    reference = task.reference
+    asks_nothing = reference.kind is Kind.QUESTION and not reference.parameters
+    tells_nothing = reference.kind is Kind.REPORT and not reference.values
+    return ("nothing to check", reference.text) if asks_nothing or tells_nothing else None
 
 
 def arranged(tasks: list[Task], seed: int) -> list[Task]:

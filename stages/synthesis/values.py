@@ -60,7 +60,8 @@ def known(kind: str, entities: Entities) -> bool:
             return bounds(rest)[0] <= bounds(rest)[1]
         if head == "list":
             inner, _, count = rest.rpartition(":")
-            return bounds(count)[0] <= bounds(count)[1] and known(inner, entities)
+            objects = inner.partition(":")[0] in ("object", "objects")
+            return bounds(count)[0] <= bounds(count)[1] and known(inner, entities) and not objects
     except ValueError:
         return False
     if head == "id":
