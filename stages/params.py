@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.errors import UserError
 
@@ -18,12 +19,12 @@ class Section(BaseModel):
 
 
 class Lora(Section):
-    """PEFT adapter; `targets` as in `LoraConfig.target_modules`."""
+    """PEFT adapter; `targets` as in `LoraConfig.target_modules`: a list of names, a pattern, or all-linear."""
 
     rank: int = Count
     alpha: float = Positive
     dropout: float = Share
-    targets: str = "all-linear"
+    targets: str | list[str] = "all-linear"
 
 
 class Model(Section):
@@ -206,16 +207,16 @@ class Params(Section):
 
 
 def load(path: str | Path = "params.yaml") -> Params:
-    """Reads and validates the whole file.
+    """Reads and validates the whole file, as DVC reads it: YAML 1.2, in which 5e-05 is a number.
 
     Raises UserError naming the file, the field, what was found and what was expected.
     """
     try:
-        fields = yaml.safe_load(Path(path).read_text())
+        fields = YAML(typ="safe", pure=True).load(Path(path))
         return Params.model_validate(fields)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         first = error.errors()[0]

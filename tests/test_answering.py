@@ -166,6 +166,20 @@ def test_metrics_of_an_empty_group_are_null() -> None:
     assert perfect["errors"]["parameter_share"] == 0.0
 
 
+def test_numbers_are_read_as_dvc_writes_them(tmp_path) -> None:
+    text = (Path(__file__).parents[1] / "params.yaml").read_text()
+    written = text.replace("  learning_rate: 0.008", "  learning_rate: 5e-05")
+    assert written != text
+    (tmp_path / "params.yaml").write_text(written)
+    assert load(tmp_path / "params.yaml").preference.learning_rate == 5e-5
+    (tmp_path / "params.yaml").write_text(text.replace("seed: 1", "seed: one", 1))
+    with pytest.raises(UserError, match=r"seed: found 'one'"):
+        load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("model: [")
+    with pytest.raises(UserError, match=r"params\.yaml: not YAML"):
+        load(tmp_path / "params.yaml")
+
+
 def test_a_model_that_params_do_not_name_is_an_error() -> None:
     params = load(Path(__file__).parents[1] / "params.yaml")
     assert params.model_folder("base") == params.model.path
