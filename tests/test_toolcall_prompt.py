@@ -158,6 +158,16 @@ def test_a_prompt_too_long_names_its_task() -> None:
         prompter("qwen3", max_length=20).prompt_ids(TASK)
 
 
+def test_a_sample_is_prompt_and_reference_and_never_cut() -> None:
+    prompt, completion = prompter("qwen3").sample(TASK)
+    assert prompt == prompter("qwen3").prompt_ids(TASK)
+    assert completion == prompter("qwen3").completion_ids(TASK.reference.answer())
+    length = len(prompt) + len(completion)
+    assert prompter("qwen3", max_length=length).sample(TASK) == (prompt, completion)
+    with pytest.raises(UserError, match=rf"task task-7: {length} tokens, expected at most"):
+        prompter("qwen3", max_length=length - 1).sample(TASK)
+
+
 def test_messages_that_the_template_refuses_name_their_task() -> None:
     """Llama 3.1 writes one call a turn; the pythonic dialect has no such limit."""
     messages = ({"role": "user", "content": "?"}, {"role": "assistant", "tool_calls": [CALLED, CALLED]})

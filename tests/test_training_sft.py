@@ -2,10 +2,12 @@
 
 import json
 import random
+import shutil
 
 import polars as pl
 import pytest
 import torch
+from safetensors import safe_open
 from tiny_model import END, ENGINE, digests, logprobs, model_params, save_model, weights
 from transformers import AutoModelForCausalLM
 from trl.trainer.utils import add_fused_lm_head
@@ -13,6 +15,7 @@ from trl.trainer.utils import add_fused_lm_head
 from stages import params
 from stages.engine import open_engine
 from stages.engine.base import Request, Sampling
+from stages.engine.transformers import TransformersEngine
 from stages.errors import UserError
 from stages.training.sft import finetune
 from stages.training.trainer import schedule, score_answers_only
@@ -81,10 +84,25 @@ def test_loss_is_on_the_completion_alone_and_adds_no_end_token(base, tmp_path):
     assert curve(tmp_path, "loss") == pytest.approx([by_hand.item()], abs=1e-4)
 
 
-def test_over_long_sample_is_an_error_and_never_cut(base, tmp_path):
-    rows = [((1,) * 30, (2,) * 10), ((1,) * 30, (2,) * 11)]
-    with pytest.raises(UserError, match=r"sample 1: found 41 tokens, expected at most model.max_length = 40"):
-        finetune(rows, model_params(base), tmp_path, TRAINING, ENGINE)
+def test_lora_targets_are_a_list_of_names_a_pattern_or_an_error(base, tmp_path):
+    for targets, count in ((["q_proj", "v_proj"], 4), (r".*\.q_proj", 2)):
+        lora = params.Lora(rank=2, alpha=4.0, dropout=0.0, targets=targets)
+        finetune(ROWS[:1], model_params(base, lora), tmp_path, TRAINING, ENGINE)
+        with safe_open(tmp_path / "adapter_model.safetensors", "pt") as adapter:
+            assert len(list(adapter.keys())) == 2 * count
+    nothing = model_params(base, params.Lora(rank=2, alpha=4.0, dropout=0.0, targets="q_proj"))
+    with pytest.raises(UserError, match=r"params\.yaml: model\.lora\.targets: found 'q_proj'; .*q_proj not found"):
+        finetune(ROWS[:1], nothing, tmp_path, TRAINING, ENGINE)
+
+
+def test_weights_that_were_cut_off_are_one_line(base, tmp_path):
+    shutil.copytree(base, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(UserError, match=f"{tmp_path}: no readable causal language model"):
+        finetune(ROWS[:1], model_params(tmp_path), tmp_path / "out", TRAINING, ENGINE)
+    with pytest.raises(UserError, match=f"{tmp_path}: not a causal language model"):
+        TransformersEngine(tmp_path, ENGINE, {END})
 
 
 def test_lora_trains_the_adapter_alone(base, tmp_path):

@@ -36,7 +36,7 @@ def run() -> None:
         raise UserError(f"params.yaml: decay.seeds: found {settings.seeds}, expected each seed once")
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
     tasks = stratified(read_tasks(TEST), settings.tasks, settings.seed)
-    train = [(prompter.prompt_ids(t), prompter.completion_ids(t.reference.answer())) for t in read_tasks(TRAIN)]
+    train = [prompter.sample(task) for task in read_tasks(TRAIN)]
     sizes = sample_sizes(len(train), settings.ratios)
     updated = max(sizes.values())
     points = []

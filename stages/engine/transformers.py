@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache
@@ -262,5 +263,5 @@ def load_model(model_dir: str | Path, dtype: torch.dtype) -> PreTrainedModel:
 
             return AutoPeftModelForCausalLM.from_pretrained(model_dir, dtype=dtype).merge_and_unload()
         return AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{model_dir}: not a causal language model: {one_line(error)}") from None

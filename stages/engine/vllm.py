@@ -20,7 +20,7 @@ from typing import Any, get_args
 
 import torch
 from pydantic import ValidationError
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig
 
 from stages import params
@@ -30,7 +30,6 @@ from stages.errors import UserError, one_line
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # a scheduler of its own process would not be repeatable
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"vllm\.")
 try:
     from vllm import LLM, SamplingParams, TokensPrompt
@@ -92,7 +91,11 @@ class VllmEngine:
             )
             if self.adapter:
                 self.llm.llm_engine.add_lora(self.adapter)
-        except (OSError, ValueError) as error:  # memory, an architecture or an adapter that it cannot do
+        except (
+            OSError,
+            ValueError,
+            SafetensorError,
+        ) as error:  # memory, an architecture or an adapter that it cannot do
             reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             raise UserError(f"{model_dir}: engine.vllm: {' '.join(reason.split())}") from None
 

@@ -41,8 +41,9 @@ def run(iteration: str) -> None:
             learnt[task_id, found.learnt] = True
     if params.fragments.rehearse:
         for task in map(row_task, drawn.filter(~pl.col("kept")).iter_rows(named=True)):
-            prompts[task.task_id] = list(prompter.prompt_ids(task))
-            learnt[task.task_id, prompter.completion_ids(task.reference.answer())] = True
+            prompt, reference = prompter.sample(task)
+            prompts[task.task_id] = list(prompt)
+            learnt[task.task_id, reference] = True
     pairs = [pair for each in harvests for pair in each.pairs]
     trained = balanced(pairs)
     for pair in trained:

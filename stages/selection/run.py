@@ -37,10 +37,8 @@ def run(iteration: str) -> None:
     drawn = weighted_draw(readiness, settings.draw, random.Random(f"{settings.seed}/draw/{iteration}"))
 
     prompter = Prompter(load_tokenizer(start), params.model.dialect, params.model.max_length)
-    pairs = [(prompter.prompt_ids(tasks[i]), prompter.completion_ids(tasks[i].reference.answer())) for i in drawn]
-    for index, pair in zip(drawn, pairs, strict=True):
-        prompter.check_length(tasks[index].task_id, *pair)
-    scores = open_engine(start, params.engine, prompter.end_ids).score(pairs)
+    samples = [prompter.sample(tasks[index]) for index in drawn]
+    scores = open_engine(start, params.engine, prompter.end_ids).score(samples)
     perplexities = [math.exp(-math.fsum(score) / len(score)) for score in scores]
     calls = [bool(tasks[index].reference.calls) for index in drawn]
     kept = hardest(perplexities, calls, params.iterations[iteration].ratio)

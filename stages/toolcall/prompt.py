@@ -81,6 +81,14 @@ class Prompter:
         """The assistant's turn after a prompt, with the token that ends it."""
         return (*self._encode(self.dialect.render(answer)), self.end_id)
 
+    def sample(self, task: Task) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Prompt and completion that train on the task's reference. Raises UserError naming the task when they are too
+        long together.
+        """
+        prompt, completion = self.prompt_ids(task), self.completion_ids(task.reference.answer())
+        self.check_length(task.task_id, prompt, completion)
+        return prompt, completion
+
     def selfeval_ids(self, prompt: tuple[int, ...], completion: tuple[int, ...]) -> tuple[int, ...]:
         """A prompt, the answer given (generated ids, or `completion_ids`) and the question whether it is correct.
 

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from datasets import disable_progress_bars
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase, set_seed
 from transformers.utils import logging
 
 from stages import params
-from stages.errors import UserError
+from stages.errors import UserError, one_line
 from stages.toolcall.prompt import load_tokenizer
 
 
@@ -45,8 +46,8 @@ def load_trainable(
         whole = AutoModelForCausalLM.from_pretrained(str(model.path if adapted else start), dtype=dtype)
         if adapted:
             return PeftModel.from_pretrained(whole, str(start), is_trainable=True), load_tokenizer(start)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{start}: no readable causal language model: {' '.join(str(error).split())[:200]}") from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(f"{start}: no readable causal language model: {one_line(error)}") from None
     if model.lora is None:
         whole.get_input_embeddings().requires_grad_(model.train_embeddings)
         return whole, load_tokenizer(start)
@@ -57,7 +58,11 @@ def load_trainable(
         lora_dropout=model.lora.dropout,
         target_modules=model.lora.targets,
     )
-    return get_peft_model(whole, config), load_tokenizer(start)
+    try:
+        return get_peft_model(whole, config), load_tokenizer(start)
+    except ValueError as error:
+        found = f"params.yaml: model.lora.targets: found {model.lora.targets!r}"
+        raise UserError(f"{found}; expected modules of {start}: {one_line(error)}") from None
 
 
 def save(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path, engine: params.Engine) -> None:

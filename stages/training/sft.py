@@ -7,7 +7,6 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from stages import params
-from stages.errors import UserError
 from stages.training.models import load_trainable, save
 from stages.training.trainer import Curves, arguments, schedule, score_answers_only, train
 
@@ -32,13 +31,8 @@ def finetune(
     """Fine-tunes the model of model.path on rows of (prompt ids, completion ids) and saves it to `out` [P].
 
     The loss is on the completion alone, which is used as it is: nothing is cut and no end token added. With
-    `difficulty` (one a row) the first epoch goes from easy to hard. `curves`: a DVCLive folder. Raises UserError when a
-    row exceeds model.max_length.
+    `difficulty` (one a row) the first epoch goes from easy to hard. `curves`: a DVCLive folder.
     """
-    for number, (prompt, completion) in enumerate(rows):
-        if len(prompt) + len(completion) > model.max_length:
-            found = f"sample {number}: found {len(prompt) + len(completion)} tokens"
-            raise UserError(f"{found}, expected at most model.max_length = {model.max_length}")
     lengths = [len(prompt) + len(completion) for prompt, completion in rows]
     order = schedule(lengths, training.epochs * len(rows), training.batch, training.seed, difficulty)
     samples = [

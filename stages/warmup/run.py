@@ -29,9 +29,11 @@ def run() -> None:
         raise UserError(f"{TRAIN}: found no tasks; raise synthesis.train")
     if settings.self_evaluation == 1.0:
         raise UserError("params.yaml: warmup.self_evaluation: found 1.0; expected less, since no answers would be left")
-    answers = [(prompter.prompt_ids(task), prompter.completion_ids(task.reference.answer())) for task in tasks]
+    answers = [prompter.sample(task) for task in tasks]
     count = round(len(tasks) * settings.self_evaluation / (1 - settings.self_evaluation))
     about, questions, _ = self_evaluation_rows(tasks, count, prompter, settings.seed, params.evaluation.strict)
+    for index, question in zip(about, questions, strict=True):
+        prompter.check_length(tasks[index].task_id, *question)
     hard = difficulty(tasks)
     hard += [hard[index] for index in about]
     log.info("warmup: %d answers and %d self-evaluations", len(answers), len(questions))
