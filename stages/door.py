@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Callable
 
@@ -24,8 +23,6 @@ def enter(run: Callable[..., None], *arguments: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     for chatty in ("httpx", "transformers", "datasets", "accelerate"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         run(**vars(parser.parse_args()))
     except UserError as error:

@@ -1,6 +1,7 @@
 """The whole pipeline on the tiny profile, run by dvc as a user runs it, once for all tests of this file."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,14 @@ def test_the_report_shows_pairs(project: Path) -> None:
     report = (project / "report/report.md").read_text()
     assert "chosen" in report
     assert "rejected" in report
+
+
+@pytest.mark.parametrize("phase", ["decay", "exploration", "preference"])
+def test_no_stage_looks_for_a_model_elsewhere(phase: str) -> None:
+    """Transformers reads the variable once, when it is imported."""
+    asked = f"import stages.{phase}.run, huggingface_hub.constants as hub; raise SystemExit(not hub.HF_HUB_OFFLINE)"
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    subprocess.run([sys.executable, "-c", asked], cwd=ROOT, env=environment, check=True)
 
 
 def test_a_second_repro_runs_nothing(project: Path) -> None:
