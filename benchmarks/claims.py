@@ -6,7 +6,8 @@ a copy of the project below tmp/claims; all copies share the DVC cache, so what 
 computed again, and an interrupted run goes on where it stopped. What a run found stands in
 benchmarks/claims/<arm>-<seed>.json, and a run that has its file is skipped: `right` and `parameter` hold one character
 a test task, in the order of data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file
-made with other parameters, tasks or base model than the project's present ones counts for nothing.
+made with other parameters, tasks or base model (of `larger`: the small one that it grew from) than the project's
+present ones counts for nothing.
 
 Rates are judged by validation alone, after the last iteration, and stand in benchmarks/claims/rates/<arm>-<rate>.json.
 RATE holds the best ones.
@@ -323,6 +324,8 @@ def main() -> None:
     parser.add_argument("--last", choices=MODELS[1:], default="it3", help="the iteration that rates are judged by")
     parser.add_argument("--jobs", type=int, default=1, help="arms that run at a time")
     asked = parser.parse_args()
+    if not (ROOT / "data/synthesis/test.parquet").exists():
+        parser.error("data/synthesis/test.parquet: missing, and results are told apart by it; run `dvc repro` first")
     if asked.what == "table":
         print(f"{table()}\n\n{claims()}\n\n{rates()}")
         return
