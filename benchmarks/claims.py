@@ -71,6 +71,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no_references": {"ratio": 1.0, "fragments": {"answers": "found"}},
     "no_references_sampling": INDEPENDENT
     | {"ratio": 1.0, "fragments": {"answers": "found"}, "preference": {"loss": "sft"}},
+    "updates_480": {"preference": {"updates": 480}},  # as much arithmetic as `larger` has
     "no_rehearsal": {"fragments": {"rehearse": False}},
     "no_calibration": {"selection": {"calibration": 0.0}},
     "no_self_evaluation": {"exploration": {"self_evaluation": 0.0}},
