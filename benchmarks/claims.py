@@ -27,9 +27,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import yaml
 from numpy.typing import NDArray
 
+from stages import params
 from stages.answering import GROUPS, group
 from stages.artifacts import PREDICTIONS, TASKS, read_table, write_json
 from stages.report.markdown import grid, percent
@@ -100,21 +100,21 @@ def overrides(arm: str, seed: int, rate: float | None = None) -> dict[str, Any]:
     if rate := rate or RATE.get(arm):
         changed["preference"]["learning_rate"] = rate
     if "ratio" in ARMS[arm]:
-        iterations = yaml.safe_load((ROOT / "params.yaml").read_text())["iterations"]
+        iterations = params.read(ROOT / "params.yaml")["iterations"]
         changed["iterations"] = {name: item | {"ratio": ARMS[arm]["ratio"]} for name, item in iterations.items()}
     return changed
 
 
 def origin(arm: str, seed: int, rate: float | None = None) -> dict[str, Any]:
     """What a result hangs on: the arm's parameters, the base model and the test tasks."""
-    return origin_of(lay_over(yaml.safe_load((ROOT / "params.yaml").read_text()), overrides(arm, seed, rate)), ROOT)
+    return origin_of(lay_over(params.read(ROOT / "params.yaml"), overrides(arm, seed, rate)), ROOT)
 
 
-def origin_of(params: dict[str, Any], root: Path) -> dict[str, Any]:
+def origin_of(fields: dict[str, Any], root: Path) -> dict[str, Any]:
     """The same of a project in the folder `root` that has these parameters."""
     files = (root / "data/base/model.safetensors", root / "data/synthesis/test.parquet")
     return {
-        "params": {name: section for name, section in params.items() if name not in ("decay", "report")},
+        "params": {name: section for name, section in fields.items() if name not in ("decay", "report")},
         "files": {file.name: hashlib.md5(file.read_bytes()).hexdigest() for file in files if file.exists()},
     }
 
@@ -197,7 +197,7 @@ def prepared(made_of: dict[str, Any], arm: str, seed: int) -> Path:
     """The copy of the project in which the arm runs; one of other parameters is made anew."""
     rate = made_of["params"]["preference"]["learning_rate"]
     folder = COPIES / f"{arm}-{seed}-{rate:g}"
-    if not folder.exists() or origin_of(yaml.safe_load((folder / "params.yaml").read_text()), folder) != made_of:
+    if not folder.exists() or origin_of(params.read(folder / "params.yaml"), folder) != made_of:
         copy_of_project(folder, arm, seed, rate)
     return folder
 

@@ -1,7 +1,7 @@
 """params.yaml as typed, validated objects, one class a section. `load()` is the only way in."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -206,14 +206,18 @@ class Params(Section):
         return self.model_folder(self.iterations[iteration].previous)
 
 
+def read(path: str | Path) -> dict[str, Any]:
+    """The file's fields as DVC reads them: YAML 1.2, in which 5e-05 is a number. Raises OSError and YAMLError."""
+    return YAML(typ="safe", pure=True).load(Path(path))
+
+
 def load(path: str | Path = "params.yaml") -> Params:
-    """Reads and validates the whole file, as DVC reads it: YAML 1.2, in which 5e-05 is a number.
+    """Reads and validates the whole file.
 
     Raises UserError naming the file, the field, what was found and what was expected.
     """
     try:
-        fields = YAML(typ="safe", pure=True).load(Path(path))
-        return Params.model_validate(fields)
+        return Params.model_validate(read(path))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except YAMLError as error:

@@ -1,7 +1,6 @@
-import os
 import sys
 from pathlib import Path
 
+import stages  # noqa: F401  # before transformers: it sets what that reads when it is imported
+
 sys.path.insert(0, str(Path(__file__).parent))
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,4 +1,4 @@
-"""Runs the whole pipeline on the tiny profile in a copy of the project: `python tests/smoke.py [FOLDER]`
+"""Runs the whole pipeline on the tiny profile in a copy of the project: `python -m tests.smoke [FOLDER]`
 (make smoke).
 """
 
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from stages import params
 
 ROOT = Path(__file__).parents[1]
 INPUTS = (
@@ -44,8 +46,8 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    params = lay_over(yaml.safe_load((ROOT / "params.yaml").read_text()), overrides)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    fields = lay_over(params.read(ROOT / "params.yaml"), overrides)
+    (folder / "params.yaml").write_text(yaml.safe_dump(fields, sort_keys=False))
     dvc(folder, "init", "--no-scm", "--force", "--quiet")
 
 

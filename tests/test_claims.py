@@ -83,6 +83,12 @@ def test_what_was_found_with_another_base_model_counts_for_nothing(results, tmp_
     assert claims.Results().runs == {}
 
 
+def test_parameters_are_read_as_dvc_writes_them(results, tmp_path):
+    text = (tmp_path / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("  learning_rate: 0.008", "  learning_rate: 5e-05"))
+    assert claims.origin("itool", 1)["params"]["preference"]["learning_rate"] == 5e-5
+
+
 def test_bits_are_in_the_order_of_the_tasks():
     assert claims.bits(pl.Series([True, False, None])) == "100"
 

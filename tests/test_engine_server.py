@@ -146,15 +146,21 @@ def test_scores_do_not_depend_on_what_was_asked_before(engine, reference):
         assert ours == pytest.approx(theirs, abs=1e-3)
 
 
-def test_an_adapter_is_loaded_where_the_server_lacks_it(server, folder, tmp_path):
+def save_adapter(folder, out, seed):
+    """A random adapter on the model, saved, and both together."""
     from peft import LoraConfig, get_peft_model
 
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     lora = LoraConfig(r=2, lora_alpha=8, init_lora_weights=False, target_modules=TARGETS)
     adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(folder), lora)
-    adapted.save_pretrained(tmp_path)
+    adapted.save_pretrained(out)
+    return adapted.eval()
+
+
+def test_an_adapter_is_loaded_where_the_server_lacks_it(server, folder, tmp_path):
+    adapted = save_adapter(folder, tmp_path, seed=1)
     [completion] = engine_at(server[1], tmp_path).generate([Request((5, 6, 7))], Sampling(8, 0.0))[0]
-    expected = full_logprobs(adapted.eval(), (5, 6, 7), completion.ids)
+    expected = full_logprobs(adapted, (5, 6, 7), completion.ids)
     assert completion.logprobs == pytest.approx(expected, abs=1e-3)
     assert completion.logprobs != pytest.approx(
         full_logprobs(AutoModelForCausalLM.from_pretrained(folder), (5, 6, 7), completion.ids), abs=1e-2
@@ -163,16 +169,11 @@ def test_an_adapter_is_loaded_where_the_server_lacks_it(server, folder, tmp_path
 
 
 def test_an_adapter_that_was_trained_anew_is_not_answered_for_by_the_one_before(server, folder, tmp_path):
-    from peft import LoraConfig, get_peft_model
-
     completions = []
     for seed in (1, 2):
-        torch.manual_seed(seed)
-        lora = LoraConfig(r=2, lora_alpha=8, init_lora_weights=False, target_modules=TARGETS)
-        adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(folder), lora)
-        adapted.save_pretrained(tmp_path)
+        adapted = save_adapter(folder, tmp_path, seed)
         completions += engine_at(server[1], tmp_path).generate([Request((5, 6, 7))], Sampling(8, 0.0))[0]
-        expected = full_logprobs(adapted.eval(), (5, 6, 7), completions[-1].ids)
+        expected = full_logprobs(adapted, (5, 6, 7), completions[-1].ids)
         assert completions[-1].logprobs == pytest.approx(expected, abs=1e-3)
     assert completions[0].logprobs != pytest.approx(completions[1].logprobs, abs=1e-2)
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from stages.engine.base import Ids
@@ -24,8 +24,8 @@ class Harvest:
     margin, prefix (one is the beginning of the other and nothing follows it), too_long (for model.max_length).
     """
 
-    pairs: list[dict[str, Any]]
-    reasons: Counter[str]
+    pairs: list[dict[str, Any]] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
     learnt: Ids | None = None
 
     def add(self, found: dict[str, Any] | str) -> None:
@@ -137,7 +137,7 @@ def _fragments(tree: Reader) -> Harvest:
     `settings.visits` visits and Qs more than `settings.margin` apart [P, margin and visits O]. The prompt is the path
     so far with the tokens in which both begin.
     """
-    found = Harvest([], Counter())
+    found = Harvest()
     for so_far, siblings in tree.branchings():
         sides = _choose(siblings, tree)
         if isinstance(sides, str):
@@ -155,17 +155,18 @@ def _responses(tree: Reader) -> Harvest:
     finished = [node for node in tree.nodes if node["terminal"] and node["kind"] != "cut"]
     right = [node for node in finished if node["right"]]
     wrong = [node for node in finished if not node["right"]]
+    found = Harvest()
     if not right or not wrong:
-        return Harvest([], Counter(["no_wrong" if right else "no_right"]))
+        found.add("no_wrong" if right else "no_right")
+        return found
     chosen, rejected = max(right, key=lambda node: node["q"]), min(wrong, key=lambda node: node["q"])
     ids, other = (tree.paths[node["node"]] for node in (chosen, rejected))
-    found = Harvest([], Counter())
     found.add(tree.pair(chosen, rejected, (), ids, other, ids))
     return found
 
 
 def _paths(tree: Reader) -> Harvest:
-    found = Harvest([], Counter())
+    found = Harvest()
     for _, siblings in tree.branchings():
         chosen, rejected = (best(siblings, key=lambda node: node["q"]) for best in (max, min))
         ids, other = (_ended(tree.paths[node["node"]], tree.prompter) for node in (chosen, rejected))

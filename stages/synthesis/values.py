@@ -60,8 +60,8 @@ def known(kind: str, entities: Entities) -> bool:
             return bounds(rest)[0] <= bounds(rest)[1]
         if head == "list":
             inner, _, count = rest.rpartition(":")
-            objects = inner.partition(":")[0] in ("object", "objects")
-            return bounds(count)[0] <= bounds(count)[1] and known(inner, entities) and not objects
+            plain = not inner.startswith("object")
+            return plain and bounds(count)[0] <= bounds(count)[1] and known(inner, entities)
     except ValueError:
         return False
     if head == "id":
