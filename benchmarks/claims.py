@@ -72,6 +72,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no_references_sampling": INDEPENDENT
     | {"ratio": 1.0, "fragments": {"answers": "found"}, "preference": {"loss": "sft"}},
     "updates_480": {"preference": {"updates": 480}},  # as much arithmetic as `larger` has
+    "iterations_6": {"iterations": {f"it{n}": {"previous": f"it{n - 1}", "ratio": 0.26} for n in range(1, 7)}},
     "no_rehearsal": {"fragments": {"rehearse": False}},
     "no_calibration": {"selection": {"calibration": 0.0}},
     "no_self_evaluation": {"exploration": {"self_evaluation": 0.0}},
@@ -143,11 +144,11 @@ def run(arm: str, seed: int) -> None:
     """Runs one arm to its last evaluation and keeps what it found."""
     result = RESULTS / f"{arm}-{seed}.json"
     made_of = origin(arm, seed)
-    if done(result, made_of, MODELS[-1]):
+    models = ("base", "it0", *made_of["params"]["iterations"])
+    if done(result, made_of, models[-1]):
         return
     start = time.monotonic()
     folder = prepared(made_of, arm, seed)
-    models = ("base", *MODELS)
     dvc(folder, "repro", *(f"start@{name}" for name in models[:2]), *(f"evaluation@{name}" for name in models[2:]))
     order = read_table(folder / "data/synthesis/test.parquet", TASKS).select("task_id")
     answers, validation = {}, {}
@@ -221,6 +222,10 @@ class Results:
         """The seeds that all of these arms were run with."""
         return sorted(set.intersection(*({seed for arm, seed in self.runs if arm == name} for name in arms)))
 
+    def last(self, arm: str) -> str:
+        """The model at the end of the arm's iterations."""
+        return next(list(kept["answers"])[-1] for (name, _), kept in self.runs.items() if name == arm)
+
     def grid(self, arm: str, model: str, tasks: str, seeds: list[int], what: str = "right") -> NDArray[np.float64]:
         """(seeds, tasks of the group): 1 where right, or where a parameter is wrong."""
         rows = [[int(bit) for bit in self.runs[arm, seed]["answers"][model][what]] for seed in seeds]
@@ -249,18 +254,20 @@ def table() -> str:
     ]
     lines = []
     rows = [("itool", "base"), ("itool", "it0"), ("itool", "it1"), ("itool", "it2")]
-    rows += [(arm, "it3") for arm in RIVALS | ABLATIONS] + [("larger", model) for model in ("base", "it0", "it3")]
+    rows += [(arm, "last") for arm in RIVALS | ABLATIONS] + [("larger", model) for model in ("base", "it0", "last")]
     for arm, model in rows:
         seeds = found.seeds(arm)
         if not seeds:
             continue
+        name = arm if model == "last" else model if arm == "itool" else f"{arm}, {model}"
+        if model == "last":
+            model = found.last(arm)
         groups = [percent(mean(found.grid(arm, model, name, seeds))) for name in ("all", "complex", "simple", "unseen")]
         over = ["-", "-"]
         if shared := found.seeds("itool", arm):
             best, it0 = (found.grid("itool", name, "complex", shared) for name in ("it3", "it0"))
             mine = found.grid(arm, model, "complex", shared)
             over = [percent(mean(mine - it0), "+"), percent(mean(best - mine), "+")]
-        name = arm if model == "it3" else model if arm == "itool" else f"{arm}, {model}"
         trained = model not in ("base", "it0")
         rate = found.runs[arm, seeds[0]]["origin"]["params"]["preference"]["learning_rate"] if trained else "-"
         lines.append([name, rate, len(seeds), *groups, *over])
@@ -291,6 +298,21 @@ def claims() -> str:
     return "\n".join(lines)
 
 
+def over_larger() -> str:
+    """Claim 6: what small models, iTool and those with more of something, are better by than the larger one after
+    supervised training on the same tasks.
+    """
+    found = Results()
+    lines = []
+    for arm in ("itool", "no_selection", "updates_480", "iterations_6"):
+        seeds = found.seeds(arm, "larger")
+        if seeds:
+            ends = [(arm, found.last(arm)), ("larger", found.last("larger"))]
+            both = [[found.grid(*end, name, seeds) for name in ("all", "complex")] for end in ends]
+            lines.append([arm, len(seeds), *(percent(mean(a - b), "+") for a, b in zip(*both, strict=True))])
+    return grid(["over larger", "seeds", "all", "complex"], lines)
+
+
 def rates() -> str:
     """Validation after each iteration of seed 1 that was trained, by learning rate."""
     kept = [json.loads(file.read_text()) for file in sorted((RESULTS / "rates").glob("*.json"))]
@@ -319,7 +341,7 @@ def main() -> None:
     if not (ROOT / "data/synthesis/test.parquet").exists():
         parser.error("data/synthesis/test.parquet: missing, and results are told apart by it; run `dvc repro` first")
     if asked.what == "table":
-        print(f"{table()}\n\n{claims()}\n\n{rates()}")
+        print(f"{table()}\n\n{claims()}\n\n{over_larger()}\n\n{rates()}")
         return
     if asked.jobs > 1:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits must not keep a core from the other jobs

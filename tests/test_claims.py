@@ -66,6 +66,21 @@ def test_a_table_compares_on_the_seeds_that_both_have(results):
     assert "it3 over it0 +66.7" in claims.claims()
 
 
+def test_the_larger_model_is_compared_with_an_arm_that_goes_on(results, tmp_path):
+    path = tmp_path / "results/sft_hard-2.json"
+    kept = json.loads(path.read_text())
+    last = {"it6": {"right": "11111111", "parameter": "00000000"}}
+    for arm, answers in (("larger", {}), ("iterations_6", last)):
+        mine = {"arm": arm, "origin": claims.origin(arm, 2), "answers": kept["answers"] | answers}
+        path.with_name(f"{arm}-2.json").write_text(json.dumps(kept | mine))
+    lines = {line.split("|")[1].strip(): line for line in claims.over_larger().splitlines()}
+    assert list(lines)[2:] == ["itool", "iterations_6"]
+    assert lines["itool"].split("|")[4].strip().startswith("+16.7 [")
+    assert lines["iterations_6"].split("|")[4].strip().startswith("+33.3 [")
+    row = next(line for line in claims.table().splitlines() if line.startswith("| iterations_6 |"))
+    assert row.split("|")[4].strip() == "100.0 [100.0, 100.0]"
+
+
 def test_rates_are_told_apart_by_the_model_that_each_iteration_kept(results):
     for rate, value in ((0.001, 0.2), (0.004, 0.45)):
         looks = {"it1": {"start": 0.4, "check 1": value, "half way to check 1": 0.1}, "it2": {"start": 0.4}}
