@@ -313,16 +313,19 @@ def over_larger() -> str:
     return grid(["over larger", "seeds", "all", "complex"], lines)
 
 
-def rates() -> str:
-    """Validation after each iteration of seed 1 that was trained, by learning rate."""
+def tried() -> dict[tuple[str, float], list[float]]:
+    """Arm and learning rate -> the share of validation tasks right after each iteration of seed 1 that was trained."""
     kept = [json.loads(file.read_text()) for file in sorted((RESULTS / "rates").glob("*.json"))]
-    found = {
-        (each["arm"], each["rate"]): ", ".join(
-            f"{100 * max(looks.values()):.1f}" for looks in each["validation"].values()
-        )
+    return {
+        (each["arm"], each["rate"]): [max(looks.values()) for looks in each["validation"].values()]
         for each in kept
         if each["origin"] == origin(each["arm"], 1, each["rate"])
     }
+
+
+def rates() -> str:
+    """What was tried, in percent, a column a rate."""
+    found = {key: ", ".join(f"{100 * share:.1f}" for share in shares) for key, shares in tried().items()}
     columns = sorted({rate for _, rate in found})
     arms = [arm for arm in ARMS if any(arm == other for other, _ in found)]
     lines = [[arm, *(found.get((arm, rate), "-") for rate in columns)] for arm in arms]

@@ -10,7 +10,7 @@ import torch
 import yaml
 from tiny_model import new_model
 
-from benchmarks import claims
+from benchmarks import claims, plots
 from benchmarks.larger import widened
 from stages.artifacts import TASKS, write_json, write_table
 from stages.params import Params
@@ -91,6 +91,18 @@ def test_rates_are_told_apart_by_the_model_that_each_iteration_kept(results):
     header, _, *lines = claims.rates().splitlines()
     assert header == "| arm | 0.001 | 0.004 |"
     assert lines == ["| itool | 40.0, 40.0 | 45.0, 40.0 |"]
+
+
+def test_plots_show_the_arms_that_were_run(results, tmp_path):
+    looks = {name: {"start": 0.4} for name in ("it1", "it2", "it3")}
+    kept = {"arm": "sft_more", "rate": 0.004, "origin": claims.origin("sft_more", 1, 0.004), "validation": looks}
+    write_json(kept, claims.RESULTS / "rates/sft_more-0.004.json")
+    plots.main(tmp_path / "plots")
+    arms, iterations, rates = ((tmp_path / f"plots/{name}.svg").read_text() for name in ("arms", "iterations", "rates"))
+    assert "sft_hard (1)" in arms
+    assert "itool (" not in arms
+    assert "2 seeds" in iterations
+    assert "sft_more" in rates
 
 
 def test_what_was_found_with_another_base_model_counts_for_nothing(results, tmp_path):
