@@ -238,9 +238,8 @@ def mean(right: NDArray[np.float64]) -> Estimate:
     return interval(right.mean(), draws, right.size)
 
 
-def table() -> str:
+def table(found: Results) -> str:
     """All arms that were run, and what iTool is better by on the seeds that both have."""
-    found = Results()
     header = [
         "arm",
         "rate",
@@ -274,9 +273,8 @@ def table() -> str:
     return grid(header, lines)
 
 
-def claims() -> str:
+def claims(found: Results) -> str:
     """Claims 1 to 4, seed by seed and together."""
-    found = Results()
     lines = []
     together = found.seeds("itool")
     for chosen in [[seed] for seed in together] + ([together] if len(together) > 1 else []):
@@ -298,11 +296,10 @@ def claims() -> str:
     return "\n".join(lines)
 
 
-def over_larger() -> str:
+def over_larger(found: Results) -> str:
     """Claim 6: what small models, iTool and those with more of something, are better by than the larger one after
     supervised training on the same tasks.
     """
-    found = Results()
     lines = []
     for arm in ("itool", "no_selection", "updates_480", "iterations_6"):
         seeds = found.seeds(arm, "larger")
@@ -344,7 +341,8 @@ def main() -> None:
     if not (ROOT / "data/synthesis/test.parquet").exists():
         parser.error("data/synthesis/test.parquet: missing, and results are told apart by it; run `dvc repro` first")
     if asked.what == "table":
-        print(f"{table()}\n\n{claims()}\n\n{over_larger()}\n\n{rates()}")
+        found = Results()
+        print(f"{table(found)}\n\n{claims(found)}\n\n{over_larger(found)}\n\n{rates()}")
         return
     if asked.jobs > 1:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits must not keep a core from the other jobs

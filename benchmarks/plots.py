@@ -2,34 +2,33 @@
 
 from pathlib import Path
 
-import matplotlib
+from matplotlib import rcParams
+from matplotlib.figure import Figure
 
-matplotlib.use("svg")
-matplotlib.rcParams |= {
-    "svg.hashsalt": "iTool",  # the same results give the same bytes
-    "svg.fonttype": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "legend.frameon": False,
-}
+from benchmarks.claims import ARMS, MODELS, ROOT, Results, mean, tried
+from stages.statistics import Estimate
 
-from matplotlib import pyplot as plt  # noqa: E402  # the backend is chosen first
-from matplotlib.figure import Figure  # noqa: E402
-
-from benchmarks.claims import ARMS, MODELS, ROOT, Results, mean, tried  # noqa: E402
-from stages.statistics import Estimate  # noqa: E402
+rcParams.update(
+    {
+        "svg.hashsalt": "iTool",  # the same results give the same bytes
+        "svg.fonttype": "none",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.3,
+        "legend.frameon": False,
+    }
+)
 
 PLOTS = ROOT / "docs/plots"
 
 
-def by_iteration() -> Figure:
+def by_iteration(found: Results) -> Figure:
     """Right answers of each model, and complex tasks with a wrong parameter, in percent over all seeds of iTool."""
-    found = Results()
     seeds = found.seeds("itool")
     models = ("base", *MODELS)
-    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
     lines = [(f"{name} tasks right", name, "right", "o-") for name in ("complex", "simple", "unseen")]
     lines += [("complex tasks with a wrong parameter", "complex", "parameter", "s--")]
     for label, tasks, what, style in lines:
@@ -43,9 +42,8 @@ def by_iteration() -> Figure:
     return figure
 
 
-def by_arm() -> Figure:
+def by_arm(found: Results) -> Figure:
     """What each arm's last model is better by than iTool's on complex tasks, on the seeds that both have."""
-    found = Results()
     rows = []
     for arm in ARMS:
         seeds = found.seeds("itool", arm)
@@ -54,7 +52,8 @@ def by_arm() -> Figure:
             rows.append((mean(mine - best), f"{arm} ({len(seeds)})"))
     rows.sort(key=lambda row: row[0].value)
     middle, low, high = percents([estimate for estimate, _ in rows])
-    figure, axes = plt.subplots(figsize=(6, 0.8 + 0.25 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(6, 0.8 + 0.25 * len(rows)), layout="constrained")
+    axes = figure.subplots()
     axes.hlines(range(len(rows)), low, high)
     axes.plot(middle, range(len(rows)), "o")
     axes.set_yticks(range(len(rows)), [label for _, label in rows])
@@ -66,9 +65,11 @@ def by_arm() -> Figure:
 
 def by_rate() -> Figure:
     """Validation after the last iteration of seed 1 at the learning rates that were tried."""
-    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    shares = {key: each[-1] for key, each in sorted(tried().items()) if len(each) == len(MODELS[1:])}
     for arm in ARMS:
-        ends = {rate: looks[-1] for (name, rate), looks in sorted(tried().items()) if name == arm and len(looks) == 3}
+        ends = {rate: share for (name, rate), share in shares.items() if name == arm}
         if ends:
             style = "o-" if arm == "itool" else ".--"
             axes.plot(list(ends), [100 * end for end in ends.values()], style, label=arm)
@@ -89,8 +90,10 @@ def percents(estimates: list[Estimate]) -> tuple[list[float], list[float], list[
 
 def main(folder: Path = PLOTS) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, draw in (("iterations", by_iteration), ("arms", by_arm), ("rates", by_rate)):
-        draw().savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+    found = Results()
+    figures = {"iterations": by_iteration(found), "arms": by_arm(found), "rates": by_rate()}
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
 if __name__ == "__main__":

@@ -60,10 +60,10 @@ def test_a_table_compares_on_the_seeds_that_both_have(results):
     assert found.seeds("itool", "sft_hard") == [2]
     assert found.grid("itool", "it3", "unseen", [1, 2]).tolist() == [[0, 0], [1, 0]]
     assert np.mean(found.grid("itool", "it3", "complex", [1, 2])) == pytest.approx(8 / 12)
-    lines = {line.split("|")[1].strip(): line for line in claims.table().splitlines()}
+    lines = {line.split("|")[1].strip(): line for line in claims.table(claims.Results()).splitlines()}
     assert list(lines)[2:] == ["base", "it0", "it1", "it2", "itool", "sft_hard"]
     assert lines["sft_hard"].split("|")[-2].strip().startswith("+16.7 [")  # one of six complex tasks
-    assert "it3 over it0 +66.7" in claims.claims()
+    assert "it3 over it0 +66.7" in claims.claims(claims.Results())
 
 
 def test_the_larger_model_is_compared_with_an_arm_that_goes_on(results, tmp_path):
@@ -73,11 +73,11 @@ def test_the_larger_model_is_compared_with_an_arm_that_goes_on(results, tmp_path
     for arm, answers in (("larger", {}), ("iterations_6", last)):
         mine = {"arm": arm, "origin": claims.origin(arm, 2), "answers": kept["answers"] | answers}
         path.with_name(f"{arm}-2.json").write_text(json.dumps(kept | mine))
-    lines = {line.split("|")[1].strip(): line for line in claims.over_larger().splitlines()}
+    lines = {line.split("|")[1].strip(): line for line in claims.over_larger(claims.Results()).splitlines()}
     assert list(lines)[2:] == ["itool", "iterations_6"]
     assert lines["itool"].split("|")[4].strip().startswith("+16.7 [")
     assert lines["iterations_6"].split("|")[4].strip().startswith("+33.3 [")
-    row = next(line for line in claims.table().splitlines() if line.startswith("| iterations_6 |"))
+    row = next(line for line in claims.table(claims.Results()).splitlines() if line.startswith("| iterations_6 |"))
     assert row.split("|")[4].strip() == "100.0 [100.0, 100.0]"
 
 
