@@ -7,10 +7,11 @@ import pytest
 
 from stages.errors import UserError
 from stages.params import Mixture, Synthesis
+from stages.synthesis import generic
 from stages.synthesis.conversations import read_conversations
 from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import hold_out, rosters
-from stages.synthesis.run import accepted, synthesise, tell_splits
+from stages.synthesis.run import accepted, learn_from, synthesise, tell_splits
 from stages.synthesis.verify import verify
 from stages.toolcall.types import SCENARIOS, Kind
 
@@ -35,6 +36,11 @@ INVOICE = {
                 "type": "array",
                 "items": {"type": ["object", "null"], "properties": {"name": {"type": "string"}}},
             },
+            "colors": {"type": "array", "items": {"type": "string", "enum": ["red", "blue"]}},
+            "offset": {"type": "integer", "minimum": -10, "maximum": -5},
+            "share": {"type": "number", "maximum": 0.5},
+            "depth": {"type": "integer", "maximum": -1.5},
+            "steps": {"type": ["integer", "null"], "minimum": 2.5},
             "grid": {"type": "array", "items": {"type": "array", "items": {"type": "object"}}},
             "address": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
             "note": {"type": ["string", "null"], "default": None},
@@ -115,6 +121,11 @@ def test_generic_values_follow_type_format_enum_and_name(own):
         "lines": "objects:1-2",
         "tags": "list:topic:1-2",
         "parts": "objects:1-2",
+        "colors": "list:enum:1-2",
+        "offset": "int:-10--5",
+        "share": "number:0-0.5",
+        "depth": "int:-31--2",
+        "steps": "int:3-32",
         "address": "object",
         "note": "topic",
         "invoice_id": "id:IN:invoice_id",
@@ -143,7 +154,7 @@ def test_no_weight_left(own):
 
 
 def own_phrases(folder, tools, phrases):
-    (folder / "tools").mkdir()
+    (folder / "tools").mkdir(parents=True)
     (folder / "phrases").mkdir()
     (folder / "tools" / "own.json").write_text(json.dumps({"domain": "own", "tools": tools}))
     (folder / "phrases" / "own.json").write_text(json.dumps(phrases))
@@ -169,12 +180,10 @@ def test_own_phrases_without_simulation_are_used(tmp_path):
 @pytest.mark.parametrize(
     ("phrases", "message"),
     [
-        ({"tools": {}}, r"phrases/own.json: tools: get_weather: missing"),
         (spoken(values="planet"), r"parameters.city.values: found 'planet'"),
         (spoken(values="list:object:1-2"), r"parameters.city.values: found 'list:object:1-2'"),
         (spoken(phrases={"train": ["in {}"]}), r"parameters.city.phrases: test: missing"),
         (spoken(phrases={"train": [], "test": ["at {}"]}), r"parameters.city.phrases.train: found nothing"),
-        ({"links": []}, r"phrases/own.json: tools: missing"),
         (spoken() | {"links": [LINK | {"from": "ping"}]}, r"links\[0\].from: ping: missing"),
         (spoken() | {"links": [{"from": "get_weather"}]}, r"links\[0\]: to: missing"),
         (spoken() | {"links": [LINK | {"parameter": "town"}]}, r"links\[0\].parameter: town: missing"),
@@ -183,6 +192,28 @@ def test_own_phrases_without_simulation_are_used(tmp_path):
 def test_broken_phrases_name_file_and_field(tmp_path, phrases, message):
     with pytest.raises(UserError, match=message):
         load_pool(own_phrases(tmp_path, [CITY], phrases))
+
+
+def test_required_options_of_a_list_can_be_left_out_and_asked_for(tmp_path):
+    colors = {"type": "array", "items": {"type": "string", "enum": ["red", "blue"]}}
+    paint = {"type": "object", "properties": {"colors": colors}, "required": ["colors"]}
+    (tmp_path / "tools.json").write_text(json.dumps([PING, {"name": "paint", "parameters": paint}]))
+    samples, _ = synthesise(params(unseen_tools=0.0), load_pool(tmp_path / "tools.json"), set())
+    assert any(s.task.scenario == "missing_parameter" for s in samples)
+
+
+def test_phrases_of_other_tools_in_a_file_of_the_same_name_are_left_alone(tmp_path):
+    """A user's data/mytools/mail.json has nothing to do with the pool's data/phrases/mail.json."""
+    for phrases in (spoken(), {"links": []}):
+        folder = own_phrases(tmp_path / str(len(phrases)), [PING], phrases)
+        assert load_pool(folder).tools[0].intents["train"] == ["call ping", "run ping", "ping the server"]
+    (folder / "mail.json").write_text(json.dumps([PING]))
+    (folder.parent / "phrases" / "mail.json").write_text(json.dumps(spoken()))
+    (folder / "own.json").unlink()
+    assert load_pool(folder).tools[0].function is generic.simulate
+    (folder / "mail.json").write_text(json.dumps([PING, CITY]))
+    with pytest.raises(UserError, match=r"phrases/mail.json: tools: ping: missing"):
+        load_pool(folder)
 
 
 def test_an_optional_object_of_unknown_fields_is_never_spoken_of(tmp_path):
@@ -264,6 +295,35 @@ def test_every_assistant_turn_is_a_task(tmp_path):
     assert rejected == []
 
 
+def test_only_one_call_with_one_tool_is_simple(tmp_path):
+    once, twice = call({"city": "Oslo"}), call({"city": "Oslo"})
+    twice["tool_calls"] *= 2
+    path = written(
+        tmp_path,
+        talk(user("Oslo"), once, user("and then?"), twice),
+        talk(user("sing"), {"role": "assistant", "content": "I cannot."}),
+        talk(user("Oslo"), once) | {"tools": [CITY, PING]},
+    )
+    assert [t.complex for t in read_conversations(path, SIZES, set())] == [False, True, True, True]
+
+
+def test_parts_of_text_are_joined_and_a_developer_is_the_system(tmp_path):
+    parts = [{"type": "text", "text": "Weather"}, {"type": "text", "text": "in Oslo"}]
+    path = written(tmp_path, talk({"role": "developer", "content": "Be brief."}, user(parts), call({"city": "Oslo"})))
+    [task] = read_conversations(path, SIZES, set())
+    assert task.messages == (
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Weather\nin Oslo"},
+    )
+
+
+def test_a_result_that_no_reader_of_json_takes_is_text(tmp_path):
+    for content in ("[" * 500 + "]" * 500, "[" * 100_000, "1" * 5000):
+        result, report = ({"role": role, "content": content} for role in ("tool", "assistant"))
+        path = written(tmp_path, talk(user("x"), call({"city": "Oslo"}), result, report))
+        assert read_conversations(path, SIZES, set())[1].reference.values == (content,)
+
+
 def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path):
     path = written(
         tmp_path,
@@ -308,11 +368,52 @@ def test_splits_depend_on_the_line_alone_and_keep_held_out_tools_apart(tmp_path)
 def test_conversations_that_all_show_a_held_out_tool_are_warned_about(tmp_path, caplog):
     caplog.set_level("INFO")
     path = written(tmp_path, *(talk(user(f"Weather {i}"), call({"city": "Oslo"})) for i in range(20)))
-    tell_splits(read_conversations(path, SIZES, set()))
+    tell_splits(read_conversations(path, SIZES, set()), set())
     assert [record.levelname for record in caplog.records] == ["INFO"]
-    tell_splits(read_conversations(path, SIZES, {"get_weather"}))
+    tell_splits(read_conversations(path, SIZES, {"get_weather"}), {"get_weather"})
     assert "test_unseen 20" in caplog.records[1].getMessage()
-    assert "lower synthesis.unseen_tools" in caplog.records[2].getMessage()
+    assert "each shows a held-out tool: lower synthesis.unseen_tools" in caplog.records[2].getMessage()
+
+
+def test_conversations_that_chance_sent_to_the_tests_are_warned_about(tmp_path, caplog):
+    path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo"})))
+    tell_splits(read_conversations(path, {"train": 0, "validation": 10}, set()), {"ping"})
+    [record] = caplog.records
+    assert "held-out" not in record.getMessage()
+    assert "give more conversations or raise synthesis.train" in record.getMessage()
+
+
+def test_what_became_of_conversations_is_told(tmp_path, caplog):
+    caplog.set_level("INFO")
+    path = written(
+        tmp_path,
+        *[talk(user(f"Weather {i}"), call({"city": "Oslo"})) for i in (1, 2, 3, 3)],
+        *[talk(user(f"hi {i}"), {"role": "assistant", "content": "Hello!"}) for i in range(2)],
+    )
+    kept, rejected = learn_from(path, SIZES, set(), set())
+    assert (len(kept), len(rejected)) == (3, 3)
+    assert caplog.records[0].getMessage() == (
+        "conversations: 6 assistant turns, 3 kept, 3 rejected "
+        "(reference fails its own check: 2, duplicate: 1; see data/synthesis/rejected.parquet)"
+    )
+    path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo"})))
+    caplog.clear()
+    learn_from(path, SIZES, set(), set())
+    assert caplog.records[0].getMessage() == "conversations: 1 assistant turns, 1 kept, 0 rejected"
+
+
+def test_conversations_that_give_no_task_are_an_error(tmp_path, caplog):
+    caplog.set_level("INFO")
+    assert learn_from(written(tmp_path, "", " "), SIZES, set(), set()) == ([], [])
+    assert caplog.records == []
+    with pytest.raises(UserError, match=r"talks.jsonl: found no assistant turn after another message"):
+        learn_from(written(tmp_path, talk(user("hi"))), SIZES, set(), set())
+    hello = talk(user("hi"), {"role": "assistant", "content": "Hello!"})
+    message = (
+        r"talks.jsonl: 1 assistant turns, 0 kept, 1 rejected \(reference fails its own check: 1\), .*user-00001-1: "
+    )
+    with pytest.raises(UserError, match=message):
+        learn_from(written(tmp_path, hello), SIZES, set(), set())
 
 
 @pytest.mark.parametrize(
@@ -331,6 +432,18 @@ def test_conversations_that_all_show_a_held_out_tool_are_warned_about(tmp_path, 
         (talk(user("x"), call('{"city": NaN}')), r"line 2: found NaN or an infinite number"),
         (talk(user("x"), call('{"city": 1e999}')), r"line 2: found NaN or an infinite number"),
         (talk(user("half \ud83d"), call({"city": "Oslo"})), r"line 2: found half of a surrogate pair"),
+        ("[" * 100_000, r"line 2: found JSON nested deeper than 64 levels"),
+        ('{"a": ' + "[" * 500 + "]" * 500 + "}", r"line 2: found JSON nested deeper than 64 levels"),
+        ('{"a": ' + "1" * 5000 + "}", r"line 2: not JSON: a number of too many digits"),
+        (talk(user("x"), call("[" * 100_000)), r"line 2: messages\[1\].*\.arguments: found JSON nested deeper"),
+        (talk(user("x"), call("1" * 5000)), r"function\.arguments: not JSON: a number of too many digits"),
+        ({"tools": [CITY, CITY], "messages": []}, r"line 2: tool get_weather: name: given twice"),
+        (
+            talk(user([{"type": "text", "text": "x"}, {"type": "image_url"}])),
+            r"content\[1\]: found image_url, expected",
+        ),
+        (talk(user([{"type": "text"}])), r"content\[0\]\.text: found NoneType, expected a string"),
+        (talk(user(["x"])), r"messages\[0\]\.content\[0\]: found str, expected .*text"),
         (talk(user("x"), call({}, name=5)), r"tool_calls\[0\]\.function\.name: missing"),
     ],
 )

@@ -27,6 +27,10 @@ def parameter(kind, schema=None, phrases=PLAIN, fields=()):
         ("int:2-6", True),
         ("int:6-2", False),
         ("int:x", False),
+        ("int:-10--5", True),
+        ("int:-5--10", False),
+        ("int:1.5-3", False),
+        ("number:-1.5-0.5", True),
         ("list:city:1-3", True),
         ("list:planet:1-3", False),
         ("id:FL:flights", True),
@@ -60,6 +64,28 @@ def test_drawn_values_are_found_in_the_words_that_say_them(seed):
                 assert not mentions(p, f"Please go near {words(value)}", ENTITIES)
     assert said(flag, True, "do it with it")
     assert not said(flag, False, "do it with it")
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-10, -5), (-1.5, 0.5), (0.01, 0.02), (1e-05, 2e-05), (0.7, 0.7), (0, 1.7e308)]
+)
+def test_drawn_numbers_stay_inside_their_range_and_have_few_decimals(low, high):
+    drawn = [draw(parameter(f"number:{low}-{high}"), ENTITIES, "train", random.Random(i)) for i in range(50)]
+    assert all(low <= value <= high for value in drawn)
+    assert all(len(str(value)) < 6 for value in drawn if abs(value) < 100)
+
+
+def test_negative_numbers_are_mentioned():
+    for kind in ("int:-9--1", "number:-9--1"):
+        value = draw(parameter(kind), ENTITIES, "train", random.Random(0))
+        assert mentions(parameter(kind), f"go in {value}", ENTITIES)
+
+
+def test_options_of_a_list_are_mentioned():
+    colors = {"type": "array", "items": {"type": "string", "enum": ["dark_red", "blue"]}}
+    for kind, schema in (("list:enum:1-2", colors), ("list:list:enum:1-2:1-2", {"type": "array", "items": colors})):
+        assert mentions(parameter(kind, schema), "go in dark red and blue", ENTITIES)
+        assert not mentions(parameter(kind, schema), "go in green", ENTITIES)
 
 
 def test_sides_do_not_share_entities_years_or_addresses():

@@ -205,9 +205,18 @@ def test_what_the_generation_config_names_ends_a_turn_too(tmp_path: Path, ends: 
     assert more == {5} | set(ends if isinstance(ends, list) else ())
 
 
+def test_a_generation_config_that_is_no_object_is_named(tmp_path: Path) -> None:
+    tokenizer((TEMPLATES / "qwen3.jinja").read_text()).save_pretrained(tmp_path)
+    (tmp_path / "generation_config.json").write_text("[5]")
+    with pytest.raises(UserError, match=r"generation_config\.json: found list, expected an object"):
+        Prompter(load_tokenizer(tmp_path), "hermes", 100)
+
+
 def test_load_tokenizer(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no readable tokenizer"):
+    with pytest.raises(UserError, match=f"^{tmp_path}/none: no such folder$"):
         load_tokenizer(tmp_path / "none")
+    with pytest.raises(UserError, match=f"^{tmp_path}: no readable tokenizer: "):
+        load_tokenizer(tmp_path)
     made = tokenizer((TEMPLATES / "qwen3.jinja").read_text())
     made.save_pretrained(tmp_path)
     assert load_tokenizer(tmp_path).chat_template == made.chat_template

@@ -40,6 +40,81 @@ def test_both_forms_of_a_specification() -> None:
     assert parse_tool({"name": "g"}, "x") == Tool("g", "", {"type": "object", "properties": {}})
 
 
+def test_a_tool_of_an_mcp_server() -> None:
+    spec = {"name": "f", "title": "F", "description": "d", "inputSchema": FLIGHTS, "outputSchema": {}, "_meta": {}}
+    assert parse_tool(spec, "x") == Tool("f", "d", FLIGHTS)
+
+
+def test_a_tool_without_parameters_says_nothing_else() -> None:
+    tool = parse_tool({"name": "f", "type": "function", "strict": True, "returns": {}}, "x")
+    assert tool.parameters == {"type": "object", "properties": {}}
+    with pytest.raises(SchemaError, match="x: tool f: parameterz: unknown, expected parameters"):
+        parse_tool({"name": "f", "parameterz": FLIGHTS}, "x")
+
+
+def nullable(inner: dict[str, Any], **outer: Any) -> dict[str, Any]:
+    return {"anyOf": [inner, {"type": "null"}], **outer}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (nullable({"type": "string"}), {"type": ["string", "null"]}),
+        ({"oneOf": [{"type": "null"}, {"type": "integer"}]}, {"type": ["integer", "null"]}),
+        (
+            nullable({"type": "string", "title": "in"}, title="out", default=None),
+            {"type": ["string", "null"], "title": "out", "default": None},
+        ),
+        (
+            nullable({"type": "string", "enum": ["a", "b"]}, default=None),
+            {"type": ["string", "null"], "enum": ["a", "b", None], "default": None},
+        ),
+        ({"$ref": "#/$defs/Color", "default": "red"}, {"type": "string", "enum": ["red"], "default": "red"}),
+        ({"$ref": "#/definitions/Old"}, {"type": "integer"}),
+        (
+            {"type": "array", "items": {"$ref": "#/$defs/Maybe"}},
+            {"type": "array", "items": {"type": ["string", "null"]}},
+        ),
+        (
+            nullable({"$ref": "#/$defs/Point"}),
+            {
+                "type": ["object", "null"],
+                "properties": {"a": {"type": "string", "enum": ["red"]}, "b": {"type": "integer"}},
+            },
+        ),
+    ],
+)
+def test_what_pydantic_writes_is_read_as_the_subset(written: Any, read: Any) -> None:
+    definitions = {
+        "Color": {"type": "string", "enum": ["red"]},
+        "Maybe": nullable({"type": "string"}),
+        "Point": {
+            "type": "object",
+            "properties": {"a": {"$ref": "#/$defs/Color"}, "b": {"$ref": "#/definitions/Old"}},
+        },
+    }
+    parameters = {
+        "$defs": definitions,
+        "definitions": {"Old": {"type": "integer"}},
+        "type": "object",
+        "properties": {"a": written},
+    }
+    assert parse_tool({"name": "f", "parameters": parameters}, "x").parameters == {
+        "type": "object",
+        "properties": {"a": read},
+    }
+    whole = {"$ref": "#/definitions/All", "definitions": {"All": FLIGHTS}}
+    assert parse_tool({"name": "f", "parameters": whole}, "x").parameters == FLIGHTS
+
+
+@pytest.mark.parametrize("field", [{"$ref": "#/$defs/Node"}, nullable({"$ref": "#/$defs/Node"})])
+def test_a_definition_inside_itself_is_refused(field: Any) -> None:
+    node = {"type": "object", "properties": {"next": field}}
+    parameters = {"properties": {"a": {"$ref": "#/$defs/Node"}}, "$defs": {"Node": node}}
+    with pytest.raises(SchemaError, match=r"properties\.a\.properties\.next.*\$ref: found #/\$defs/Node inside itself"):
+        parse_tool({"name": "f", "parameters": parameters}, "x")
+
+
 @pytest.mark.parametrize("domain", sorted(Path("data/tools").glob("*.json")), ids=lambda path: path.stem)
 def test_the_shipped_pool_is_inside_the_subset(domain: Path) -> None:
     assert len(load_tools(domain)) >= 5
@@ -64,6 +139,17 @@ def broken(**change: Any) -> dict[str, Any]:
         (broken(type=["string", "integer"]), "parameters.properties.a.type: found"),
         (broken(type=None), "parameters.properties.a.type: missing"),
         (broken(anyOf=[]), "parameters.properties.a.anyOf: not supported"),
+        (broken(anyOf=[{"type": "string"}, {"type": "integer"}]), "parameters.properties.a.anyOf: not supported"),
+        (broken(anyOf=[{"type": "string"}]), "parameters.properties.a.anyOf: not supported"),
+        (broken(oneOf=[{"enum": ["x"]}, {"type": "null"}]), "parameters.properties.a.oneOf: not supported"),
+        (broken(**{"$ref": ["#/x"]}), "parameters.properties.a.$ref: not supported"),
+        ({"name": "f", "parameters": {"$defs": [1], "$ref": "#/$defs/0"}}, "parameters.$ref: not supported"),
+        (broken(minimum=None, maximum="9"), 'parameters.properties.a.maximum: found "9", expected a number'),
+        (broken(type="integer", minimum=True), "parameters.properties.a.minimum: found true, expected a number"),
+        (broken(type="number", maximum=float("nan")), "parameters.properties.a.maximum: found nan, expected a number"),
+        (broken(type="number", minimum=2, maximum=1), "a: found minimum 2 and maximum 1, expected number between"),
+        (broken(type="integer", minimum=0.2, maximum=0.8), "minimum 0.2 and maximum 0.8, expected integer between"),
+        ({"name": "f", "parameters": {"minimum": None}}, "parameters.minimum: found null, expected a number"),
         (broken(**{"$ref": "#/x"}), "parameters.properties.a.$ref: not supported"),
         (broken(enum=[]), "parameters.properties.a.enum: found [], expected a list of values"),
         (broken(enum=["x", 1]), "parameters.properties.a.enum: found 1, expected string"),
@@ -105,7 +191,11 @@ def test_tool_files(tmp_path: Path) -> None:
         (b"\xff", "tools.json: byte 0: not UTF-8"),
         (b"{}", "tools.json: found {}, expected a list of tools"),
         (b'[{"name": "f"}, {"name": "f"}]', "tools.json: tool f: name: given twice"),
+        (b'[{"name": "f"}, {"type": "function", "function": {"name": "f"}}]', "tools.json: tool f: name: given twice"),
+        (b"[]", "tools.json: found no tools, expected at least one"),
+        (b'{"tools": []}', "tools.json: found no tools, expected at least one"),
         (b"[" * 100_000, "tools.json: not JSON: nested too deep"),
+        (b"[" + b"1" * 5000 + b"]", "tools.json: not JSON: a number of too many digits"),
     ],
 )
 def test_a_broken_file_names_itself(tmp_path: Path, content: bytes, message: str) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from stages.errors import UserError
 from stages.synthesis.values import contains, scalars
-from stages.toolcall.schema import parse_tool
+from stages.toolcall.schema import parse_tools
 from stages.toolcall.types import Kind, Reference, ReferenceCall, Task, Tool
 
-ROLES = ("system", "user", "assistant", "tool")
+ROLES = ("system", "developer", "user", "assistant", "tool")
+MAX_DEPTH = 64  # of lists and objects in each other
 
 
 def read_conversations(
@@ -23,7 +24,7 @@ def read_conversations(
 
     A conversation goes to a split of `sizes` by a hash of its line, in proportion to their sizes; one that shows a tool
     of `unseen` goes to test_unseen, another one that shows a tool of `own` to validation. Raises UserError naming file,
-    line and field.
+    line and field, also for a file of lines without a task.
     """
     path = Path(path)
     try:
@@ -37,13 +38,10 @@ def read_conversations(
         if not line.strip():
             continue
         where = f"{path}: line {number}"
-        try:
-            content = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
+        content = _json(line, where)
         if not isinstance(content, dict):
             raise UserError(f"{where}: found {type(content).__name__}, expected an object with tools and messages")
-        tools = tuple(parse_tool(spec, where) for spec in _list(content, "tools", where))
+        tools = tuple(parse_tools(_list(content, "tools", where), where))
         messages = [_message(m, f"{where}: messages[{i}]") for i, m in enumerate(_list(content, "messages", where))]
         try:
             json.dumps([messages, [tool.spec() for tool in tools]], ensure_ascii=False, allow_nan=False).encode()
@@ -58,7 +56,28 @@ def read_conversations(
                 history = tuple(messages[:index])
                 reference = _reference(message, history, tools)
                 tasks.append(Task(f"user-{number:05d}-{index}", split, "user", tools, history, reference))
+    if not tasks and any(line.strip() for line in lines):
+        raise UserError(f"{path}: found no assistant turn after another message, expected at least one")
     return tasks
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        value = json.loads(text)
+        if _deeper(value, MAX_DEPTH):
+            raise RecursionError
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
+    except ValueError:
+        raise UserError(f"{where}: not JSON: a number of too many digits") from None
+    except RecursionError:
+        raise UserError(f"{where}: found JSON nested deeper than {MAX_DEPTH} levels") from None
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_deeper(item, levels - 1) for item in items)
 
 
 def _list(content: dict[str, Any], field: str, where: str) -> list[Any]:
@@ -72,10 +91,8 @@ def _message(message: Any, where: str) -> dict[str, Any]:
     if not isinstance(message, dict) or message.get("role") not in ROLES:
         found = message.get("role") if isinstance(message, dict) else message
         raise UserError(f"{where}.role: found {found!r}, expected one of {', '.join(ROLES)}")
-    content = "" if message.get("content") is None else message["content"]
-    if not isinstance(content, str):
-        raise UserError(f"{where}.content: found {type(content).__name__}, expected a string")
-    kept = {"role": message["role"], "content": content}
+    content = _text(message.get("content"), f"{where}.content")
+    kept = {"role": "system" if message["role"] == "developer" else message["role"], "content": content}
     kept |= {field: message[field] for field in ("name", "tool_call_id") if isinstance(message.get(field), str)}
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
@@ -87,16 +104,31 @@ def _message(message: Any, where: str) -> dict[str, Any]:
     return kept
 
 
+def _text(content: Any, where: str) -> str:
+    """Text as it is, parts of text as lines of it, nothing as no text."""
+    if isinstance(content, list):
+        return "\n".join(_part(part, f"{where}[{i}]") for i, part in enumerate(content))
+    if not isinstance(content, str | None):
+        raise UserError(f"{where}: found {type(content).__name__}, expected a string")
+    return content or ""
+
+
+def _part(part: Any, where: str) -> str:
+    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+    if kind != "text":
+        raise UserError(f'{where}: found {kind}, expected {{"type": "text", "text": ...}}')
+    if not isinstance(part.get("text"), str):
+        raise UserError(f"{where}.text: found {type(part.get('text')).__name__}, expected a string")
+    return part["text"]
+
+
 def _call(call: Any, where: str) -> dict[str, Any]:
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise UserError(f"{where}.function.name: missing")
     arguments = function.get("arguments", {})
     if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments or "{}")
-        except json.JSONDecodeError as error:
-            raise UserError(f"{where}.function.arguments: not JSON: {error.msg}") from None
+        arguments = _json(arguments or "{}", f"{where}.function.arguments")
     if not isinstance(arguments, dict):
         raise UserError(f"{where}.function.arguments: found {type(arguments).__name__}, expected an object")
     identifier = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
@@ -143,6 +175,6 @@ def _reference(message: dict[str, Any], history: tuple[dict[str, Any], ...], too
 
 def _json_or_text(content: str) -> Any:
     try:
-        return json.loads(content)
-    except json.JSONDecodeError:
+        return _json(content, "")
+    except UserError:
         return content

@@ -5,6 +5,7 @@ is telling (`departure_city` is a city), and every call succeeds. Descriptions w
 invoice").
 """
 
+import math
 import re
 from typing import Any
 
@@ -66,9 +67,10 @@ def _kind(name: str, schema: dict[str, Any], entities: Entities) -> str:
     if kind == "boolean":
         return "bool"
     if kind in ("integer", "number"):
-        low = max(round(schema.get("minimum", 1)), 0)
-        high = max(round(schema.get("maximum", low + 30)), low)
-        return f"{'int' if kind == 'integer' else 'number'}:{low}-{high}"
+        top = schema.get("maximum", math.inf)
+        low = schema.get("minimum", next((start for start in (1, 0) if start < top), top - 30))
+        high = schema.get("maximum", low + 30)
+        return f"int:{math.ceil(low)}-{math.floor(high)}" if kind == "integer" else f"number:{low}-{high}"
     if schema.get("format") in ("date", "time", "email"):
         return schema["format"]
     words = re.findall("[a-z]+", name.lower())

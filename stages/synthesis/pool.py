@@ -1,9 +1,9 @@
 """The API pool: tool specs, how users speak of them, entity lists, and the simulation that runs them [O].
 
 `data/tools/<domain>.json` holds plain tool specs, `data/phrases/<domain>.json` the phrases,
-`stages/synthesis/domains/<domain>.py` one function a tool. A tools file without a phrases file of the same name in
-`../phrases` is taken as a user's own: phrases, values and results are then generic (stages/synthesis/generic.py), and
-since nobody linked its tools, the scenario `dependent` cannot be made of it.
+`stages/synthesis/domains/<domain>.py` one function a tool. A tools file is taken as a user's own where the file of the
+same name in `../phrases`, if there is one, has none of its tools: phrases, values and results are then generic
+(stages/synthesis/generic.py), and since nobody linked its tools, the scenario `dependent` cannot be made of it.
 """
 
 import copy
@@ -82,12 +82,12 @@ def load_pool(path: str | Path) -> Pool:
     for file in files:
         specs = load_tools(file)
         phrases_file = file.resolve().parent.parent / "phrases" / file.name
-        if phrases_file.exists():
-            spoken = read_json(phrases_file)
-        else:
+        spoken = read_json(phrases_file) if phrases_file.exists() else {}
+        own = not ("tools" in spoken and any(tool.name in spoken["tools"] for tool in specs))
+        if own:
             spoken = {"tools": {tool.name: generic.phrases(tool, entities) for tool in specs}, "links": []}
         module = f"stages.synthesis.domains.{file.stem}"
-        simulated = file.stem.isidentifier() and importlib.util.find_spec(module) and phrases_file.exists()
+        simulated = not own and file.stem.isidentifier() and importlib.util.find_spec(module)
         simulation = importlib.import_module(module) if simulated else None
         by_name: dict[str, PoolTool] = {}
         for tool in specs:

@@ -43,10 +43,8 @@ def run() -> None:
     log.info("%d tools in the pool, %d of them only for the unseen test split, %d only for validation", *counts)
     samples, rejected = synthesise(params, pool, unseen, own)
     sizes = {split: getattr(params, split) for split in SPLITS if split != "test_unseen"}
-    users, refused = accepted(read_conversations(params.conversations, sizes, unseen, own))
+    users, refused = learn_from(params.conversations, sizes, unseen, own)
     rejected += refused
-    if users:
-        tell_splits(users)
     tasks = arranged([sample.task for sample in samples], params.seed) + users
     write_folder(tasks, rejected, FOLDER)
     write_json(metrics(samples, users, rejected, pool.entities), METRICS)
@@ -132,6 +130,26 @@ def quotas(params: Synthesis, roster: Roster, count: int, learnt: bool) -> dict[
     return apportion(count, weights)
 
 
+def learn_from(path: str, sizes: dict[str, int], unseen: Set[str], own: Set[str]) -> tuple[list[Task], list[Rejection]]:
+    """The tasks of a user's conversations, and what was rejected. Logs what became of them.
+
+    Raises UserError when a file that is not empty gives no task.
+    """
+    turns = read_conversations(path, sizes, unseen, own)
+    users, rejected = accepted(turns)
+    if not turns:
+        return users, rejected
+    told = f"{len(turns)} assistant turns, {len(users)} kept, {len(rejected)} rejected"
+    reasons = Counter(r.reason if r.layer == "format" else r.layer for r in rejected)
+    why = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
+    if not users:
+        first = " ".join(rejected[0].detail.split())[:200]
+        raise UserError(f"{path}: {told} ({why}), expected one to keep; the first is {first}")
+    log.info("conversations: %s%s", told, f" ({why}; see {FOLDER}/rejected.parquet)" if rejected else "")
+    tell_splits(users, unseen | own)
+    return users, rejected
+
+
 def accepted(tasks: list[Task]) -> tuple[list[Task], list[Rejection]]:
     """A user's tasks that pass the format layer, without repetitions."""
     kept: list[Task] = []
@@ -151,15 +169,19 @@ def accepted(tasks: list[Task]) -> tuple[list[Task], list[Rejection]]:
     return kept, rejected
 
 
-def tell_splits(users: list[Task]) -> None:
+def tell_splits(users: list[Task], held: Set[str]) -> None:
     """Logs where a user's tasks went. Those that show a held-out tool are never learnt from."""
     counts = Counter(task.split for task in users)
     log.info("tasks from conversations: %s", ", ".join(f"{split} {counts[split]}" for split in SPLITS))
-    if not counts["train"] + counts["explore"]:
-        log.warning(
-            "no conversation is learnt from, each shows a held-out tool: lower synthesis.unseen_tools and "
-            "synthesis.validation_tools (0: no tool is held out)"
+    if counts["train"] + counts["explore"]:
+        return
+    why = "all fell to validation and test by chance: give more conversations or raise synthesis.train"
+    if all(held & {tool.name for tool in task.tools} for task in users):
+        why = (
+            "each shows a held-out tool: lower synthesis.unseen_tools and synthesis.validation_tools "
+            "(0: no tool is held out)"
         )
+    log.warning("no conversation is learnt from, %s", why)
 
 
 def _unchecked(task: Task) -> tuple[str, str] | None:

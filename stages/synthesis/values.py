@@ -6,19 +6,22 @@ A kind (see `Parameter.kind`) is an entity list of data/entities.json or one of 
 disjoint e-mail addresses; numbers, times and ids share their ranges.
 """
 
+import math
 import random
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from fractions import Fraction
+from typing import Any, TypeVar
 
 Entities = dict[str, dict[str, list[str]]]  # kind -> side -> values
+Number = TypeVar("Number", int, Fraction)
 
 YEAR = {"train": 2025, "test": 2026}
 MAIL_HOSTS = ("mail.com", "example.org", "inbox.net")
 OPTIONAL = 0.35  # how often a user gives an optional parameter
 PATTERNS = {
-    "int": r"\d+",
-    "number": r"\d+(?:\.\d+)?",
+    "int": r"-?\d+",
+    "number": r"-?\d+(?:\.\d+)?",
     "date": r"\d{4}-\d{2}-\d{2}",
     "time": r"\d{2}:\d{2}",
     "email": r"\S+@\S+",
@@ -46,22 +49,29 @@ class Parameter:
     fields: tuple["Parameter", ...] = field(default=())
 
 
-def bounds(text: str) -> tuple[int, int]:
-    """ "2-6" -> (2, 6). Raises ValueError."""
-    low, high = text.split("-")
-    return int(low), int(high)
+def bounds(text: str, number: type[Number]) -> tuple[Number, Number]:
+    """ "2-6" -> (2, 6), "-5--2" -> (-5, -2). Raises ValueError."""
+    low, high = re.split(r"(?<=\d)-", text)
+    return number(low), number(high)
+
+
+def _ordered(text: str, number: type[Number]) -> bool:
+    low, high = bounds(text, number)
+    return low <= high
 
 
 def known(kind: str, entities: Entities) -> bool:
     """Whether `kind` is well formed."""
     head, _, rest = kind.partition(":")
     try:
-        if head in ("int", "number", "objects"):
-            return bounds(rest)[0] <= bounds(rest)[1]
+        if head in ("int", "objects"):
+            return _ordered(rest, int)
+        if head == "number":
+            return _ordered(rest, Fraction)
         if head == "list":
             inner, _, count = rest.rpartition(":")
             plain = not inner.startswith("object")
-            return plain and bounds(count)[0] <= bounds(count)[1] and known(inner, entities)
+            return plain and _ordered(count, int) and known(inner, entities)
     except ValueError:
         return False
     if head == "id":
@@ -74,7 +84,7 @@ def draw(parameter: Parameter, entities: Entities, side: str, rng: random.Random
     if parameter.kind == "object":
         return draw_all(parameter.fields, entities, side, rng)
     if parameter.kind.startswith("objects:"):
-        count = rng.randint(*bounds(parameter.kind.removeprefix("objects:")))
+        count = rng.randint(*bounds(parameter.kind.removeprefix("objects:"), int))
         return [draw_all(parameter.fields, entities, side, rng) for _ in range(count)]
     return _draw_plain(parameter.kind, parameter.schema, entities, side, rng)
 
@@ -96,15 +106,18 @@ def _draw_plain(kind: str, schema: dict[str, Any], entities: Entities, side: str
     if head == "list":
         inner, _, count = rest.rpartition(":")
         items: list[Any] = []
-        for _ in range(rng.randint(*bounds(count))):
+        for _ in range(rng.randint(*bounds(count, int))):
             item = _draw_plain(inner, schema.get("items", {}), entities, side, rng)
             items += [item] if item not in items else []
         return items
     if head == "int":
-        return rng.randint(*bounds(rest))
+        return rng.randint(*bounds(rest, int))
     if head == "number":
-        low, high = bounds(rest)
-        return rng.randint(low * 10, high * 10) / 10
+        low, high = bounds(rest, Fraction)
+        scale = 10  # one decimal, more only where the range has no such number
+        while math.ceil(low * scale) > math.floor(high * scale):
+            scale *= 10
+        return rng.randint(math.ceil(low * scale), math.floor(high * scale)) / scale
     if kind == "date":
         return f"{YEAR[side]}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
     if kind == "time":
@@ -158,25 +171,26 @@ def mentions(parameter: Parameter, text: str, entities: Entities) -> bool:
     """Whether the text holds one of the parameter's phrases with any value of its kind in it."""
     if parameter.fields:
         return any(mentions(p, text, entities) for p in parameter.fields)
-    kind = _item_kind(parameter.kind)
+    kind, schema = _item(parameter)
     if kind == "bool" and kind == parameter.kind:
         return any(
             phrase in text for side in YEAR for said_so in parameter.phrases[side].values() for phrase in said_so
         )
     phrases = [phrase for side in YEAR for phrase in parameter.phrases[side]]
     if kind == "enum" or kind in entities:
-        options = parameter.schema["enum"] if kind == "enum" else entities[kind]["train"] + entities[kind]["test"]
+        options = schema["enum"] if kind == "enum" else entities[kind]["train"] + entities[kind]["test"]
         return any(contains(text, phrase.replace("{}", words(option))) for phrase in phrases for option in options)
     pattern = PATTERNS[kind.partition(":")[0]]
     templates = [re.escape(phrase).replace(re.escape("{}"), pattern) for phrase in phrases]
     return any(re.search(rf"\b{template}\b", text) for template in templates)
 
 
-def _item_kind(kind: str) -> str:
-    """list:city:1-3 -> city"""
+def _item(parameter: Parameter) -> tuple[str, dict[str, Any]]:
+    """Kind and schema of what its lists hold: list:city:1-3 -> city."""
+    kind, schema = parameter.kind, parameter.schema
     while kind.startswith("list:"):
-        kind = kind.removeprefix("list:").rpartition(":")[0]
-    return kind
+        kind, schema = kind.removeprefix("list:").rpartition(":")[0], schema.get("items", {})
+    return kind, schema
 
 
 def scalars(value: Any) -> list[Any]:
@@ -201,5 +215,5 @@ def identities(parameter: Parameter, value: Any, entities: Entities) -> list[str
             if p.name in item
             for i in identities(p, item[p.name], entities)
         ]
-    kind = _item_kind(parameter.kind)
+    kind, _ = _item(parameter)
     return scalars(value) if kind in entities or kind in ("date", "email") else []

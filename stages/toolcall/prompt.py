@@ -30,7 +30,8 @@ def load_tokenizer(path: str | Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path), local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: no readable tokenizer: {' '.join(str(error).split())[:200]}") from None
+        why = f"no readable tokenizer: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"{path}: {why if Path(path).is_dir() else 'no such folder'}") from None
     if not tokenizer.chat_template:
         raise UserError(
             f"{path}: the tokenizer has no chat template, expected a model that takes chat messages and tools"
@@ -164,5 +165,8 @@ class Prompter:
 def _generation_ends(tokenizer: Any) -> list[int | None]:
     """What the generation config in the tokenizer's folder, if there is one, names as ends."""
     file = Path(tokenizer.name_or_path) / "generation_config.json"
-    ends = read_json(file).get("eos_token_id") if file.is_file() else None
+    config = read_json(file) if file.is_file() else {}
+    if not isinstance(config, dict):
+        raise UserError(f"{file}: found {type(config).__name__}, expected an object")
+    ends = config.get("eos_token_id")
     return ends if isinstance(ends, list) else [ends]

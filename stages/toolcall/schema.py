@@ -1,7 +1,8 @@
 """Tool specifications: a subset of JSON Schema, checked once when read, and values checked against it.
 
 Types: string (format date, time or email; enum), integer, number, boolean, array, object; `required`, `default`,
-nullable as `"type": [T, "null"]`. Annotations such as `title` or `minimum` are kept but not checked. [O]
+nullable as `"type": [T, "null"]` or `anyOf: [T, {"type": "null"}]`; `$ref` to a definition, which is put in its place.
+Annotations such as `title` are kept but not checked, and no value is held against `minimum` and `maximum`. [O]
 """
 
 import json
@@ -15,6 +16,9 @@ from stages.errors import UserError
 from stages.toolcall.types import Tool
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
+DEFINITIONS = ("$defs", "definitions")
+# All that may stand in a tool without parameters: any other key could be misspelt ones.
+BESIDE_PARAMETERS = ("name", "description", "type", "strict", "title", "annotations", "returns", "outputSchema")
 REFUSED = ("anyOf", "oneOf", "allOf", "not", "$ref", "if")
 # Both dialects must be able to write a name, so it holds no space, quote, bracket, comma or equals sign.
 NAME = re.compile(r"[\w.$@:/+-]{1,64}")
@@ -30,7 +34,7 @@ class SchemaError(UserError):
 def parse_tool(spec: Any, where: str) -> Tool:
     """A Tool from `{"type": "function", "function": {...}}` or the bare `{"name", "description", "parameters"}`.
 
-    `where` (a file, a task id) opens the message of the SchemaError.
+    MCP says `inputSchema` for `parameters`. `where` (a file, a task id) opens the message of the SchemaError.
     """
     if isinstance(spec, dict) and isinstance(spec.get("function"), dict):
         spec = spec["function"]
@@ -44,18 +48,18 @@ def parse_tool(spec: Any, where: str) -> Tool:
     description = spec.get("description", "")
     if not isinstance(description, str):
         raise SchemaError(f"{where}: tool {name}: description: found {_short(description)}, expected a string")
-    parameters = spec.get("parameters") or {}
-    if not isinstance(parameters, dict):
-        raise SchemaError(
-            f"{where}: tool {name}: parameters: found {_short(parameters)}, expected a JSON Schema object"
-        )
-    parameters = {"type": "object", "properties": {}} | parameters
-    if parameters["type"] != "object":
-        raise SchemaError(
-            f'{where}: tool {name}: parameters.type: found {_short(parameters["type"])}, expected "object"'
-        )
-    _check_schema(parameters, f"{where}: tool {name}: parameters", depth=0)
-    return Tool(name, description, parameters)
+    return Tool(name, description, _parameters(spec, f"{where}: tool {name}"))
+
+
+def parse_tools(specs: list[Any], where: str) -> list[Tool]:
+    """Tools that stand side by side. Raises SchemaError also for a name given twice."""
+    tools = [parse_tool(spec, where) for spec in specs]
+    names: set[str] = set()
+    for tool in tools:
+        if tool.name in names:
+            raise SchemaError(f"{where}: tool {tool.name}: name: given twice, expected once")
+        names.add(tool.name)
+    return tools
 
 
 def load_tools(path: str | Path) -> list[Tool]:
@@ -67,13 +71,9 @@ def load_tools(path: str | Path) -> list[Tool]:
     specs = content.get("tools") if isinstance(content, dict) else content
     if not isinstance(specs, list):
         raise SchemaError(f'{path}: found {_short(content)}, expected a list of tools or {{"tools": [...]}}')
-    tools = [parse_tool(spec, str(path)) for spec in specs]
-    names: set[str] = set()
-    for tool in tools:
-        if tool.name in names:
-            raise SchemaError(f"{path}: tool {tool.name}: name: given twice, expected once")
-        names.add(tool.name)
-    return tools
+    if not specs:
+        raise SchemaError(f"{path}: found no tools, expected at least one")
+    return parse_tools(specs, str(path))
 
 
 def read_json(path: str | Path) -> Any:
@@ -86,6 +86,8 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path}: byte {error.start}: not UTF-8") from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: line {error.lineno}: not JSON: {error.msg}") from None
+    except ValueError:
+        raise UserError(f"{path}: not JSON: a number of too many digits") from None
     except RecursionError:
         raise UserError(f"{path}: not JSON: nested too deep") from None
 
@@ -158,11 +160,58 @@ def _has_format(value: str, wanted: str | None) -> bool:
     return wanted != "email" or bool(EMAIL.fullmatch(value))
 
 
-def _check_schema(schema: Any, where: str, depth: int) -> None:
+def _parameters(spec: dict[str, Any], where: str) -> dict[str, Any]:
+    if "parameters" not in spec and "inputSchema" not in spec:
+        for key in spec:
+            if key not in BESIDE_PARAMETERS:
+                raise SchemaError(f"{where}: {key}: unknown, expected parameters")
+    found, where = spec.get("parameters") or spec.get("inputSchema") or {}, f"{where}: parameters"
+    if not isinstance(found, dict):
+        raise SchemaError(f"{where}: found {_short(found)}, expected a JSON Schema object")
+    definitions = {
+        f"#/{section}/{name}": schema
+        for section in DEFINITIONS
+        if isinstance(found.get(section), dict)
+        for name, schema in found[section].items()
+        if isinstance(schema, dict)
+    }
+    found = {key: value for key, value in found.items() if key not in DEFINITIONS}
+    found, definitions = _plain(found, definitions, where)
+    found = {"type": "object", "properties": {}} | found
+    if found["type"] != "object":
+        raise SchemaError(f'{where}.type: found {_short(found["type"])}, expected "object"')
+    return _checked(found, definitions, where, depth=0)
+
+
+def _plain(schema: dict[str, Any], definitions: dict[str, Any], where: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema with the definition in place of its `$ref` and a type in place of `anyOf: [T, null]`.
+
+    `definitions` are by their references. Those that may stand inside are returned, too: None marks one that may not.
+    """
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and reference in definitions:
+        if definitions[reference] is None:
+            raise SchemaError(f"{where}.$ref: found {reference} inside itself, expected a definition that ends")
+        outer = {key: value for key, value in schema.items() if key != "$ref"}
+        return _plain(definitions[reference] | outer, definitions | {reference: None}, where)
+    for keyword in ("anyOf", "oneOf"):
+        match schema.get(keyword):
+            case [dict(other), {"type": "null"}] | [{"type": "null"}, dict(other)]:
+                inner, inside = _plain(other, definitions, where)
+                if inner.get("type") in TYPES:
+                    outer = {key: value for key, value in schema.items() if key != keyword}
+                    options = {"enum": [*inner["enum"], None]} if isinstance(inner.get("enum"), list) else {}
+                    return inner | outer | {"type": [inner["type"], "null"]} | options, inside
+    return schema, definitions
+
+
+def _checked(schema: Any, definitions: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
+    """The schema in the words of the subset."""
     if not isinstance(schema, dict):
         raise SchemaError(f"{where}: found {_short(schema)}, expected a JSON Schema object")
     if depth > MAX_DEPTH:
         raise SchemaError(f"{where}: nested deeper than {MAX_DEPTH} levels")
+    schema, definitions = _plain(schema, definitions, where)
     for keyword in REFUSED:
         if keyword in schema:
             raise SchemaError(f'{where}.{keyword}: not supported, expected one "type" (or [type, "null"])')
@@ -170,22 +219,30 @@ def _check_schema(schema: Any, where: str, depth: int) -> None:
         _check_type(schema["type"], f"{where}.type")
     elif "enum" not in schema:
         raise SchemaError(f"{where}.type: missing, expected one of {', '.join(TYPES)}")
-    _check_enum_and_default(schema, where)
     if "items" in schema:
-        _check_schema(schema["items"], f"{where}.items", depth + 1)
+        schema = schema | {"items": _checked(schema["items"], definitions, f"{where}.items", depth + 1)}
     properties = schema.get("properties", {})
     if not isinstance(properties, dict):
         raise SchemaError(f"{where}.properties: found {_short(properties)}, expected an object")
-    for name, inner in properties.items():
+    for name in properties:
         if depth == 0 and not NAME.fullmatch(name):
             raise SchemaError(f"{where}.properties: found {_short(name)}, expected letters, digits or _ . $ @ : / + -")
-        _check_schema(inner, f"{where}.properties.{name}", depth + 1)
+    if "properties" in schema:
+        schema = schema | {
+            "properties": {
+                name: _checked(inner, definitions, f"{where}.properties.{name}", depth + 1)
+                for name, inner in properties.items()
+            }
+        }
     required = schema.get("required", [])
     if not isinstance(required, list) or any(not isinstance(name, str) for name in required):
         raise SchemaError(f"{where}.required: found {_short(required)}, expected a list of names")
     for name in required:
         if "properties" in schema and name not in properties:
             raise SchemaError(f"{where}.required: found {_short(name)}, expected one of {_short(list(properties))}")
+    _check_range(schema, where)
+    _check_enum_and_default(schema, where)
+    return schema
 
 
 def _check_type(kind: Any, where: str) -> None:
@@ -193,6 +250,19 @@ def _check_type(kind: Any, where: str) -> None:
     nullable = isinstance(kind, list) and len(kind) == 2 and "null" in kind
     if (isinstance(kind, list) and not nullable) or sum(name in TYPES for name in names) != 1:
         raise SchemaError(f'{where}: found {_short(kind)}, expected one of {", ".join(TYPES)} or [one of them, "null"]')
+
+
+def _check_range(schema: dict[str, Any], where: str) -> None:
+    for name in ("minimum", "maximum"):
+        value = schema.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
+            raise SchemaError(f"{where}.{name}: found {_short(value)}, expected a number")
+    if "minimum" in schema and "maximum" in schema:
+        low, high = schema["minimum"], schema["maximum"]
+        if (math.ceil(low) if "integer" in types_of(schema) else low) > high:
+            raise SchemaError(
+                f"{where}: found minimum {low} and maximum {high}, expected {_type_name(schema)} between them"
+            )
 
 
 def _check_enum_and_default(schema: dict[str, Any], where: str) -> None:

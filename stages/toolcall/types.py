@@ -151,6 +151,8 @@ class Task:
 
     @property
     def complex(self) -> bool:
+        if self.scenario == "user":  # may be of any shape
+            return len(self.tools) != 1 or len(self.reference.calls) != 1
         return self.scenario not in SIMPLE
 
 

@@ -7,11 +7,15 @@ from stages.toolcall.types import Kind, Reference
 # A number that is not part of a word, a date, a time or a longer number; thousands may be set off with commas.
 NUMBER = re.compile(r"(?<![\w.,:/])(?<!\d-)-?\d++(?:,\d{3}(?!\d))*+(?:\.\d++)?+(?![:/-]\d)")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+TAG = re.compile(r"[,.!] (?:ok|okay|right|alright|yes|no)\?$", re.IGNORECASE)  # makes no question of what is told
+TOOL = r"\b(?:tools?|functions?)\b"
+NEAR = r"(?: [^\s.,:;!?]+){0,6} "  # a few words of one clause: "no problem, I used the tool" is no refusal
 REFUSAL = re.compile(
-    r"\b(?:cannot|can ?not|can't|could ?n[o']t|unable|(?:not|n't) (?:be )?able)\b"
-    r"|\b(?:no|not|none|without|lack)\b[^.!?]*\b(?:tools?|functions?)\b"
-    r"|n't\b[^.!?]*\b(?:tools?|functions?)\b"
-    r"|\b(?:tools?|functions?)\b[^.!?]*(?:\b(?:no|not|none|cannot)\b|n't\b)",
+    r"\b(?:can ?not|can't|could ?n[o']t)\b(?! wait\b)"
+    r"|\bunable\b|(?:\bnot|n't) (?:be )?able\b"
+    rf"|\bno{NEAR}{TOOL}|{TOOL}{NEAR}no\b"
+    rf"|(?:\b(?:not|none|without|lack)|n't)\b[^.!?]*{TOOL}"
+    rf"|{TOOL}[^.!?]*(?:\b(?:not|none)|n't)\b",
     re.IGNORECASE,
 )
 
@@ -20,7 +24,8 @@ def text_share(text: str, reference: Reference) -> float:
     """The share of the rules for this kind of text that are kept, in 0..1; it is right at 1.0."""
     text = " ".join(text.replace("\u2019", "'").split())
     if reference.kind is Kind.QUESTION:
-        kept = [text.endswith("?")] + [_names(text, parameter) for _, parameter in reference.parameters]
+        asks = text.endswith("?") and not TAG.search(text)
+        kept = [asks] + [_names(text, parameter) for _, parameter in reference.parameters]
     elif reference.kind is Kind.REPORT:
         kept = [bool(text)] + [_tells(text, value) for value in reference.values]
     else:
