@@ -33,6 +33,8 @@ class Model(Section):
     train_embeddings: bool  # without lora: whether token embeddings are trained, with an output head tied to them
     lora: Lora | None
     max_length: int = Count  # tokens of prompt and answer; longer samples are an error, never cut
+    micro_batch: int | None = Count  # sequences that one forward and backward pass sees; None: an update's whole batch
+    checkpointing: bool  # whether the backward pass computes activations anew: less memory, more time
 
 
 class Vllm(Section):
@@ -217,7 +219,7 @@ def load(path: str | Path = "params.yaml") -> Params:
     Raises UserError naming the file, the field, what was found and what was expected.
     """
     try:
-        return Params.model_validate(read(path))
+        params = Params.model_validate(read(path))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except YAMLError as error:
@@ -230,3 +232,9 @@ def load(path: str | Path = "params.yaml") -> Params:
         if first["type"] == "missing":
             raise UserError(f"{path}: {where}: missing") from None
         raise UserError(f"{path}: {where}: found {first['input']!r}; {first['msg'].lower()}") from None
+    micro = params.model.micro_batch
+    batches = {"decay": params.decay.batch, "warmup": params.warmup.batch, "preference": params.preference.batch}
+    for name, batch in batches.items():
+        if micro and batch % micro:
+            raise UserError(f"{path}: model.micro_batch: found {micro}; expected a divisor of {name}.batch, {batch}")
+    return params

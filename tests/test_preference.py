@@ -11,11 +11,22 @@ import yaml
 from tiny_model import END, ENGINE, PEAKED, digests, model_params, save_model, weights
 from tiny_model import logprobs as logprobs_of
 from transformers import AutoModelForCausalLM
+from watched_training import keep_gradients, pretend_two_gpus
 
 from stages import params
 from stages.artifacts import ANSWERS, PAIRS, PREDICTIONS, write_table
 from stages.errors import UserError
-from stages.preference.dpo import SIMPO_MARGIN, Collator, Pair, Trunk, optimise, row_of, side, token_logprobs
+from stages.preference.dpo import (
+    SIMPO_MARGIN,
+    Collator,
+    FragmentTrainer,
+    Pair,
+    Trunk,
+    optimise,
+    row_of,
+    side,
+    token_logprobs,
+)
 from stages.preference.run import read_trunks, run
 from stages.training.sft import finetune
 
@@ -49,8 +60,8 @@ def base(tmp_path_factory):
     return folder
 
 
-def curve(folder, name):
-    return pl.read_csv(folder / f"curves/plots/metrics/{name}.tsv", separator="\t")[name].to_list()
+def curve(folder, name, column=None):
+    return pl.read_csv(folder / f"curves/plots/metrics/{name}.tsv", separator="\t")[column or name].to_list()
 
 
 def train(trunks, base, folder, model=None, engine=ENGINE, **changes):
@@ -118,6 +129,37 @@ def test_every_pair_weighs_the_same_whatever_shares_its_trunk(base, tmp_path):
     assert curve(tmp_path, "loss") == pytest.approx([math.log(2) * 4 / 2], abs=1e-3)
 
 
+def test_of_several_gpus_one_is_used(base, tmp_path, monkeypatch):
+    one = train([FORKED, OTHER], base, tmp_path / "one", learning_rate=0.003, sft=1.0)
+    pretend_two_gpus(monkeypatch)
+    assert digests(train([FORKED, OTHER], base, tmp_path / "two", learning_rate=0.003, sft=1.0)) == digests(one)
+
+
+@pytest.mark.parametrize("changes", [{}, {"train_embeddings": False}, {"lora": LORA}], ids=["all", "frozen", "lora"])
+def test_micro_batches_and_checkpointing_change_no_gradient(base, tmp_path, monkeypatch, changes):
+    """Answers of different length, one with four pairs, one without any, and one that is not learnt."""
+    wrong = Trunk(PROMPT, (111, 112), learn=False, pairs=[Pair(0, 2, (113,))])
+    trunks = [FORKED, OTHER, wrong, Trunk((9,) * 6, (105, END))]
+
+    def trained(name, **more):
+        gradients = keep_gradients(monkeypatch, "stages.preference.dpo")
+        model = model_params(base, **changes | more)
+        train(trunks, base, tmp_path / name, model, sft=0.3, batch=4, updates=2)
+        assert gradients.checkpointed == model.checkpointing
+        figures = [curve(tmp_path / name, each) for each in ("loss", "answer_nll", "pair_loss")]
+        return gradients.updates, [*figures, curve(tmp_path / name, "loss", "step")]
+
+    whole, figures = trained("whole")
+    assert len(whole) == 2
+    assert sum(gradient.abs().max() > 1e-3 for gradient in whole[0].values()) >= 14
+    losses, nlls, pair_losses, _ = figures
+    assert losses == pytest.approx([0.3 * nll + pair for nll, pair in zip(nlls, pair_losses, strict=True)], abs=1e-4)
+    for micro, checkpointing in ((1, False), (2, False), (None, True), (2, True)):
+        parts, found = trained(f"{micro}-{checkpointing}", micro_batch=micro, checkpointing=checkpointing)
+        torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-5)
+        assert found == [pytest.approx(each, abs=1e-4) for each in figures]
+
+
 def test_chosen_rises_and_rejected_falls(base, tmp_path):
     trained = train([TRUNK, OTHER], base, tmp_path, learning_rate=0.003, updates=8, sft=0.2)
     for trunk in (TRUNK, OTHER):
@@ -140,7 +182,8 @@ def test_without_pairs_the_answers_that_are_right_are_learnt(base, tmp_path):
     ]
     assert gains[0] > 0.5
     assert gains[1] < 0.1
-    assert not (tmp_path / "curves/plots/metrics/margin.tsv").exists()
+    for name in ("margin", "pair_loss"):
+        assert not (tmp_path / f"curves/plots/metrics/{name}.tsv").exists()
 
 
 def test_same_bytes_twice_with_and_without_adapter(base, tmp_path):
@@ -170,6 +213,17 @@ def test_a_model_that_does_not_keep_to_the_mask_is_an_error(base, tmp_path, monk
     monkeypatch.setattr("stages.preference.dpo.token_logprobs", lambda model, batch: -batch["tokens"].float())
     with pytest.raises(UserError, match="nats a token between a chosen fragment as a branch and alone"):
         train([TRUNK], base, tmp_path)
+
+
+def test_branches_are_checked_on_the_trainers_device_and_training_has_its_dropout(base, tmp_path, monkeypatch):
+    seen = []
+    move, logprobs = FragmentTrainer._move_model_to_device, token_logprobs
+    monkeypatch.setattr(FragmentTrainer, "_move_model_to_device", lambda *each: (seen.append("moved"), move(*each)))
+    monkeypatch.setattr(
+        "stages.preference.dpo.token_logprobs", lambda *each: (seen.append(each[0].training), logprobs(*each))[1]
+    )
+    train([TRUNK], base, tmp_path, batch=1)
+    assert seen == ["moved", False, True]
 
 
 def test_the_rounding_of_bfloat16_is_no_such_error(tmp_path):
@@ -234,22 +288,32 @@ def test_the_best_on_validation_is_kept_half_way_and_no_update_included(base, pr
     assert figures == {"answers": 1, "pairs": 1, "kept": kept, "validation": validation}
 
 
-@pytest.mark.parametrize("loss", ["sigmoid", "sft"])
-def test_with_nothing_to_learn_the_model_stays_as_it_was(base, project, loss):
+@pytest.mark.parametrize(
+    ("settings", "learn"),
+    [({"loss": "sigmoid"}, False), ({"loss": "sft"}, False), ({"loss": "sigmoid", "sft": 0.0}, True)],
+)
+def test_with_nothing_to_learn_the_model_stays_as_it_was(base, project, caplog, settings, learn):
     params = yaml.safe_load(Path("params.yaml").read_text())
-    params["preference"]["loss"] = loss
+    params["preference"] |= settings
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": False}], [])
+    write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": learn}], [])
     run("it1")
     assert json.loads(Path("metrics/preference/it1.json").read_text())["kept"] == "start"
-
-
-def test_without_pairs_the_model_stays_as_it_was(base, project):
-    write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": True}], [])
-    run("it1")
     before, after = weights(base), weights(Path("data/models/it1"))
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert Path("data/curves/it1").is_dir()
+    assert "preference it1: nothing to learn (raise iterations.it1.ratio" in caplog.text
+    assert "no pairs" not in caplog.text
+
+
+def test_without_pairs_the_answers_are_learnt(base, project, monkeypatch):
+    monkeypatch.setattr("stages.preference.run.validation_accuracy", lambda *_: 0.9)
+    write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": True}], [])
+    run("it1")
+    figures = json.loads(Path("metrics/preference/it1.json").read_text())
+    assert (figures["pairs"], figures["kept"]) == (0, "check 1")
+    gain = logprobs_of("data/models/it1", list(PROMPT), list(ANSWER)) - logprobs_of(base, list(PROMPT), list(ANSWER))
+    assert gain.sum() > 0
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,18 @@ import polars as pl
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from tiny_model import END, ENGINE, digests, logprobs, model_params, save_model, weights
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Qwen3ForCausalLM
 from trl.trainer.utils import add_fused_lm_head
+from watched_training import keep_gradients, pretend_two_gpus
 
 from stages import params
 from stages.engine import open_engine
 from stages.engine.base import Request, Sampling
 from stages.engine.transformers import TransformersEngine
 from stages.errors import UserError
+from stages.training.models import load_trainable, save
 from stages.training.sft import finetune
 from stages.training.trainer import schedule, score_answers_only
 
@@ -46,8 +49,8 @@ def tuned(base, tmp_path_factory):
     return folder
 
 
-def curve(folder, name):
-    return pl.read_csv(folder / f"curves/plots/metrics/{name}.tsv", separator="\t")[name].to_list()
+def curve(folder, name, column=None):
+    return pl.read_csv(folder / f"curves/plots/metrics/{name}.tsv", separator="\t")[column or name].to_list()
 
 
 def test_every_parameter_is_trained(base, tuned):
@@ -76,6 +79,38 @@ def test_same_bytes_twice(base, tuned, tmp_path):
     assert not any("time" in name or "state" in name or "checkpoint" in name for name in digests(tmp_path))
 
 
+def test_of_several_gpus_one_is_used(base, tuned, tmp_path, monkeypatch):
+    pretend_two_gpus(monkeypatch)
+    finetune(ROWS, model_params(base), tmp_path / "model", TRAINING, ENGINE)
+    assert digests(tmp_path / "model") == digests(tuned / "model")
+
+
+@pytest.mark.parametrize("changes", [{}, {"train_embeddings": False}, {"lora": LORA}], ids=["all", "frozen", "lora"])
+@pytest.mark.parametrize("counted", [True, False])
+def test_micro_batches_and_checkpointing_change_no_gradient(base, tmp_path, monkeypatch, changes, counted):
+    """Ten samples in updates of four: the last one is cut into fewer passes. `counted`: whether the model says that it
+    takes the number of an update's tokens, as text models do.
+    """
+    monkeypatch.setattr(Qwen3ForCausalLM, "accepts_loss_kwargs", counted, raising=False)
+    once = TRAINING.model_copy(update={"epochs": 1, "batch": 4, "learning_rate": 1e-9})
+
+    def trained(name, **more):
+        gradients = keep_gradients(monkeypatch, "stages.training.sft")
+        model = model_params(base, **changes | more)
+        finetune(ROWS[:10], model, tmp_path / name / "model", once, ENGINE, curves=tmp_path / name / "curves")
+        assert gradients.checkpointed == model.checkpointing
+        return gradients.updates, curve(tmp_path / name, "loss"), curve(tmp_path / name, "loss", "step")
+
+    whole, losses, steps = trained("whole")
+    assert len(whole) == 3
+    assert sum(gradient.abs().max() > 1e-3 for gradient in whole[0].values()) >= 14
+    for micro, checkpointing in ((1, False), (2, False), (None, True), (2, True)):
+        parts, found, same_steps = trained(f"{micro}-{checkpointing}", micro_batch=micro, checkpointing=checkpointing)
+        torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-5)
+        assert found == pytest.approx(losses, abs=1e-4)
+        assert same_steps == steps
+
+
 def test_loss_is_on_the_completion_alone_and_adds_no_end_token(base, tmp_path):
     one = params.Training(seed=1, epochs=1, learning_rate=1e-9, batch=2, warmup=0.0)
     rows = [((1, 2, 3, 4), (97, 98, END)), ((5, 6), (99,))]  # one generated its end, the other did not
@@ -99,10 +134,45 @@ def test_weights_that_were_cut_off_are_one_line(base, tmp_path):
     shutil.copytree(base, tmp_path, dirs_exist_ok=True)
     file = tmp_path / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(UserError, match=f"{tmp_path}: no readable causal language model"):
-        finetune(ROWS[:1], model_params(tmp_path), tmp_path / "out", TRAINING, ENGINE)
-    with pytest.raises(UserError, match=f"{tmp_path}: not a causal language model"):
-        TransformersEngine(tmp_path, ENGINE, {END})
+    check_refused(model_params(tmp_path), tmp_path, "not a causal language model")
+
+
+def check_refused(model, folder, message):
+    """By what trains and by what answers, in one line that names the folder."""
+    for load in (lambda: load_trainable(folder, model, ENGINE, 1), lambda: TransformersEngine(folder, ENGINE, {END})):
+        with pytest.raises(UserError, match=f"^{folder}: {message}") as error:
+            load()
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("adapted", [False, True])
+def test_weights_that_are_missing_or_of_another_size_are_one_line(base, tmp_path, adapted):
+    model = model_params(base, LORA if adapted else None)
+    finetune(ROWS[:1], model, tmp_path, TRAINING, ENGINE)
+    file = tmp_path / ("adapter_model.safetensors" if adapted else "model.safetensors")
+    save_file({name: each for name, each in load_file(file).items() if "layers.1." not in name}, file, {"format": "pt"})
+    missing = r"not an adapter of .*: Found missing .*layers\.1\." if adapted else r"found no weight model\.layers\.1\."
+    check_refused(model, tmp_path, missing)
+    config = tmp_path / ("adapter_config.json" if adapted else "config.json")
+    config.write_text(json.dumps(json.loads(config.read_text()) | ({"r": 3} if adapted else {"intermediate_size": 48})))
+    sizes = r"found a weight of \[32, 64\], expected \[32, 48\]"
+    check_refused(model, tmp_path, "not an adapter of .*: .*size mismatch" if adapted else f"model.*down_proj.*{sizes}")
+
+
+def test_a_model_is_saved_whole_or_not_at_all(base, tmp_path, monkeypatch):
+    network, tokenizer = load_trainable(base, model_params(base), ENGINE, 1)
+    save(network, tokenizer, tmp_path / "model", ENGINE)
+    before = digests(tmp_path)
+    torch.nn.init.zeros_(network.model.norm.weight)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tokenizer), "save_pretrained", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            save(network, tokenizer, tmp_path / "model", ENGINE)
+    assert digests(tmp_path / "model") == {name.removeprefix("model/"): each for name, each in before.items()}
+    (tmp_path / "model.part/left").write_text("")
+    save(network, tokenizer, tmp_path / "model", ENGINE)
+    assert digests(tmp_path).keys() == before.keys()
+    assert not weights(tmp_path / "model")["model.norm.weight"].any()
 
 
 def test_lora_trains_the_adapter_alone(base, tmp_path):

@@ -48,10 +48,17 @@ def save_model(folder: Path, **changes: Any) -> None:
     save_tokenizer(folder)
 
 
-def model_params(folder: Path, lora: params.Lora | None = None, train_embeddings: bool = True) -> params.Model:
-    return params.Model(
-        path=str(folder), dialect="pythonic", train_embeddings=train_embeddings, lora=lora, max_length=40
-    )
+def model_params(folder: Path, lora: params.Lora | None = None, **changes: Any) -> params.Model:
+    fields = {
+        "path": str(folder),
+        "dialect": "pythonic",
+        "train_embeddings": True,
+        "lora": lora,
+        "max_length": 40,
+        "micro_batch": None,
+        "checkpointing": False,
+    }
+    return params.Model(**fields | changes)
 
 
 def logprobs(folder: Path, prompt: list[int], ids: list[int]) -> torch.Tensor:

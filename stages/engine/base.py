@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 Ids = tuple[int, ...]
@@ -46,6 +47,11 @@ class Completion:
     ids: Ids
     logprobs: tuple[float, ...]
     finish: Literal["stop", "length"]
+
+
+def is_adapter(folder: str | Path) -> bool:
+    """Whether a model folder holds a PEFT adapter in the place of a whole model."""
+    return (Path(folder) / "adapter_config.json").is_file()
 
 
 def inputs_of(pairs: Sequence[tuple[Ids, Ids]]) -> dict[Ids, list[int]]:

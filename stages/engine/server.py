@@ -21,7 +21,7 @@ from aiohttp_retry import ExponentialRetry, RetryClient
 from pydantic import BaseModel, ValidationError
 
 from stages import params
-from stages.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, inputs_of
+from stages.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, inputs_of, is_adapter
 from stages.errors import UserError, one_line
 
 PAUSE = 0.25  # seconds before the second attempt, twice as long before each next one
@@ -61,7 +61,7 @@ def generated(choice: Choice) -> tuple[Ids, tuple[float, ...]]:
 
 def name_of(folder: Path) -> str:
     """The folder, and for an adapter `@` and 8 hexadecimal digits of its files."""
-    if not (folder / "adapter_config.json").is_file():
+    if not is_adapter(folder):
         return str(folder)
     contents = hashlib.blake2b(digest_size=4)
     for file in sorted(folder.glob("adapter_*")):
@@ -153,7 +153,7 @@ class ServerEngine:
             raise UserError(f"{self.url}/models: found {str(served)[:100]}; expected a list of models") from None
         if self.model in names:
             return
-        if (folder / "adapter_config.json").is_file():
+        if is_adapter(folder):
             self._run([("POST", "/load_lora_adapter", {"lora_name": self.model, "lora_path": str(folder.resolve())})])
             return
         raise UserError(

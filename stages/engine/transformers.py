@@ -11,6 +11,7 @@ length and then by request, batches depend only on the call's own requests, and 
 """
 
 import sys
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +27,9 @@ from transformers.utils import logging
 
 from stages import params
 from stages.engine import attention
-from stages.engine.base import Completion, Ids, Prefix, Request, Sampling, inputs_of
+from stages.engine.base import Completion, Ids, Prefix, Request, Sampling, inputs_of, is_adapter
 from stages.errors import UserError, one_line
+from stages.toolcall.schema import read_json
 
 CHUNK = 8192  # tokens that run through the model together in prefill and scoring: more would not fit into a CPU's cache
 
@@ -255,13 +257,45 @@ def load_model(model_dir: str | Path, dtype: torch.dtype) -> PreTrainedModel:
     """A causal language model from a folder; a PEFT adapter is merged into its base. Raises UserError naming the
     folder.
     """
+    if not is_adapter(model_dir):
+        return load_whole(model_dir, dtype)
+    config = Path(model_dir) / "adapter_config.json"
+    base = read_json(config).get("base_model_name_or_path")
+    if not base:
+        raise UserError(f"{config}: base_model_name_or_path: found {base!r}, expected the folder of a whole model")
+    return load_adapter(load_whole(base, dtype), model_dir).merge_and_unload()
+
+
+def load_whole(folder: str | Path, dtype: torch.dtype) -> PreTrainedModel:
+    """A causal language model from a folder that holds all of it. Raises UserError naming the folder, and the first
+    weight that is missing, for which Transformers would draw random numbers, or of another size.
+    """
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
+    auto: Any = AutoModelForCausalLM  # whose stubs do not know that it returns both
     try:
-        if (Path(model_dir) / "adapter_config.json").is_file():
-            from peft import AutoPeftModelForCausalLM  # two seconds to import, and most folders hold whole models
-
-            return AutoPeftModelForCausalLM.from_pretrained(model_dir, dtype=dtype).merge_and_unload()
-        return AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
+        model, found = auto.from_pretrained(
+            str(folder), dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
+        )
     except (OSError, ValueError, SafetensorError) as error:
-        raise UserError(f"{model_dir}: not a causal language model: {one_line(error)}") from None
+        why = one_line(error) if Path(folder).is_dir() else "no such folder"
+        raise UserError(f"{folder}: not a causal language model: {why}") from None
+    if found["mismatched_keys"]:
+        name, size, expected = min(found["mismatched_keys"])
+        raise UserError(f"{folder}: {name}: found a weight of {[*size]}, expected {[*expected]}, by its config.json")
+    if found["missing_keys"]:
+        raise UserError(f"{folder}: found no weight {min(found['missing_keys'])}")
+    return model
+
+
+def load_adapter(whole: PreTrainedModel, folder: str | Path, trainable: bool = False) -> Any:
+    """A PEFT adapter on its base. Raises UserError naming the folder, as `load_whole` does."""
+    from peft import PeftModel  # two seconds to import, and most folders hold whole models
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Found missing adapter keys")  # PEFT would leave them as they are drawn
+        try:
+            return PeftModel.from_pretrained(whole, str(folder), is_trainable=trainable)
+        except (OSError, ValueError, SafetensorError, RuntimeError, UserWarning) as error:
+            why = " ".join(str(error).split())[:300]
+            raise UserError(f"{folder}: not an adapter of {whole.name_or_path}: {why}") from None

@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig
 
 from stages import params
-from stages.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, inputs_of
+from stages.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, inputs_of, is_adapter
 from stages.errors import UserError, one_line
 
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # a scheduler of its own process would not be repeatable
@@ -55,7 +55,7 @@ class VllmEngine:
         base = str(model_dir)
         options: dict[str, Any] = {}
         try:
-            if (Path(model_dir) / "adapter_config.json").is_file():
+            if is_adapter(model_dir):
                 base, lora = adapter_of(Path(model_dir))
                 self.adapter = LoRARequest("adapter", 1, str(Path(model_dir).resolve()))
                 options |= lora
@@ -91,11 +91,8 @@ class VllmEngine:
             )
             if self.adapter:
                 self.llm.llm_engine.add_lora(self.adapter)
-        except (
-            OSError,
-            ValueError,
-            SafetensorError,
-        ) as error:  # memory, an architecture or an adapter that it cannot do
+        except (OSError, ValueError, SafetensorError) as error:
+            # Memory, or an architecture or an adapter that it cannot do.
             reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             raise UserError(f"{model_dir}: engine.vllm: {' '.join(reason.split())}") from None
 

@@ -20,7 +20,7 @@ from stages import params
 from stages.engine import open_local
 from stages.errors import UserError
 from stages.training.models import load_trainable
-from stages.training.trainer import Checkpoints, Curves, arguments, schedule, train
+from stages.training.trainer import Checkpoints, Curves, arguments, on_one_device, schedule, train
 
 SIMPO_MARGIN = 0.5  # gamma / beta: by how much a chosen token's mean log-probability is to exceed a rejected one's
 # Nats a token by which a branch's log-probability may differ from that of the same text alone; the second where the
@@ -29,6 +29,7 @@ TOLERANCE, COARSE_TOLERANCE = 0.05, 0.5
 CURVES = {
     "loss": "loss",
     "answer_nll": "answer_nll",
+    "pair_loss": "pair_loss",
     "logps/chosen": "chosen_logprob",
     "logps/rejected": "rejected_logprob",
     "rewards/margins": "margin",
@@ -159,6 +160,7 @@ class FragmentTrainer(DPOTrainer):
     """DPOTrainer with the loss on trunks and branches; no template, no generation prompt, no end token is added."""
 
     settings: params.Preference
+    loss_is_scaled_for_ga = True  # each pass of an update returns its share of the update's loss
 
     def _send_telemetry(self) -> None:
         """Nothing leaves this machine."""
@@ -170,28 +172,40 @@ class FragmentTrainer(DPOTrainer):
         """The pairs bring their reference log-probabilities along."""
         return dataset
 
-    def _compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool) -> torch.Tensor:
+    def get_batch_samples(self, *args: Any) -> tuple[list[dict[str, torch.Tensor]], torch.Tensor]:
+        """The passes of the next update, and how many tokens it learns."""
+        passes, _ = super().get_batch_samples(*args)
+        self.paired = any(len(inputs["reference"]) for inputs in passes)
+        return passes, torch.stack([inputs["learnt"].sum() for inputs in passes]).sum().clamp(min=1)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor:
         logprobs = token_logprobs(model, inputs)
-        nll = -logprobs[inputs["learnt"]].sum() / inputs["learnt"].sum().clamp(min=1)
-        loss = self.settings.sft * nll
-        found = {"answer_nll": nll}
+        nll = -logprobs[inputs["learnt"]].sum() / num_items_in_batch
+        pair_loss = nll.new_zeros(())
+        found = {}
         reference = inputs["reference"]
         if len(reference):
             chosen, chosen_tokens = side(logprobs, inputs["chosen"], len(reference))
             rejected, rejected_tokens = side(logprobs, inputs["rejected"], len(reference))
             lengths = torch.stack([chosen_tokens, rejected_tokens], dim=1)
             losses = pair_losses(self.settings.loss, self.settings.beta, chosen, rejected, reference, lengths)
-            loss = loss + losses.sum() / len(inputs["input_ids"])  # every pair weighs the same in every batch
+            pair_loss = losses.sum() / self.settings.batch  # every pair weighs the same in every batch
             margins = self.settings.beta * ((chosen - rejected) - (reference[:, 0] - reference[:, 1]))
-            found |= {
+            found = {
                 "logps/chosen": chosen.mean(),
                 "logps/rejected": rejected.mean(),
                 "rewards/margins": margins.mean(),
                 "rewards/accuracies": (margins > 0).float().mean(),
             }
+        passes = self.current_gradient_accumulation_steps  # what is logged is a mean over them
+        found["answer_nll"] = nll * passes
+        if self.paired:
+            found["pair_loss"] = pair_loss * passes
         for name, value in found.items():
             self._metrics["train"][name].append(value.item())
-        return loss
+        return self.settings.sft * nll + pair_loss
 
 
 def optimise(
@@ -218,14 +232,15 @@ def optimise(
     order = schedule([len(trunk) for trunk in trunks], samples, settings.batch, settings.seed)
     network, tokenizer = load_trainable(start, model, engine, settings.seed)
     collator = Collator(tokenizer.pad_token_id)
-    check_branches(network, trunks, collator, start, TOLERANCE if engine.dtype == "float32" else COARSE_TOLERANCE)
     checkpoints = Checkpoints(Path(out), settings.checks, settings.updates, tokenizer)
     trainer = FragmentTrainer(
         model=network,
-        args=DPOConfig(
-            **arguments(settings, engine, samples, Path(out)),
-            precompute_ref_log_probs=True,
-            remove_unused_columns=False,
+        args=on_one_device(
+            DPOConfig(
+                **arguments(settings, model, engine, samples, Path(out)),
+                precompute_ref_log_probs=True,
+                remove_unused_columns=False,
+            )
         ),
         data_collator=collator,
         train_dataset=Dataset.from_list([row_of(trunk) for trunk in trunks]).select(order),
@@ -233,6 +248,8 @@ def optimise(
         callbacks=[Curves(Path(curves), CURVES), checkpoints],
     )
     trainer.settings = settings
+    # Only now, since the trainer has moved the network to its device.
+    check_branches(network, trunks, collator, start, TOLERANCE if engine.dtype == "float32" else COARSE_TOLERANCE)
     train(trainer)
     return list(checkpoints.folders.values())
 

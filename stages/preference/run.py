@@ -33,7 +33,7 @@ def run(iteration: str) -> None:
     curves.mkdir(parents=True, exist_ok=True)
     known = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS).filter(pl.col("split") == "validation")
     folders, accuracy = {"start": start}, {"start": share_right(known)}
-    learnable = any(trunk.learn for trunk in trunks) if settings.loss == "sft" else pairs > 0
+    learnable = pairs > 0 or (settings.sft > 0 and any(trunk.learn for trunk in trunks))
     with tempfile.TemporaryDirectory() as folder:
         log.info("preference %s: %d answers, %d pairs, loss %s", iteration, len(trunks), pairs, settings.loss)
         if learnable:
@@ -46,7 +46,8 @@ def run(iteration: str) -> None:
             log.info("%s: %.1f%% of the validation tasks", name, 100 * accuracy[name])
         kept = max(accuracy, key=accuracy.__getitem__)
         if kept == "start":
-            why = "nothing is better" if learnable else "no pairs (raise exploration.simulations or selection.draw)"
+            nothing = f"nothing to learn (raise iterations.{iteration}.ratio, or preference.sft where that is 0)"
+            why = "nothing is better" if learnable else nothing
             log.warning("preference %s: %s: the model stays as it was", iteration, why)
         model = load_trainable(folders[kept], params.model, params.engine, settings.seed)
         save(*model, f"data/models/{iteration}", params.engine)

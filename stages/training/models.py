@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any
 import torch
 from datasets import disable_progress_bars
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase, set_seed
-from transformers.utils import logging
+from transformers import PreTrainedTokenizerBase, set_seed
 
 from stages import params
+from stages.engine.base import is_adapter
+from stages.engine.transformers import load_adapter, load_whole
 from stages.errors import UserError, one_line
 from stages.toolcall.prompt import load_tokenizer
 
@@ -33,21 +34,17 @@ def load_trainable(
     torch.set_num_threads(engine.threads)
     set_seed(seed)
     if not sys.stderr.isatty():
-        logging.disable_progress_bar()
         disable_progress_bars()
         os.environ["TQDM_DISABLE"] = "1"  # TRL's own bars
-    adapted = (Path(start) / "adapter_config.json").is_file()
+    adapted = is_adapter(start)
     if adapted and model.lora is None:
         raise UserError(
             f"{start}: found a PEFT adapter, expected a whole model, since params.yaml has model.lora: null"
         )
     dtype = torch.float32 if model.lora is None else getattr(torch, engine.dtype)
-    try:
-        whole = AutoModelForCausalLM.from_pretrained(str(model.path if adapted else start), dtype=dtype)
-        if adapted:
-            return PeftModel.from_pretrained(whole, str(start), is_trainable=True), load_tokenizer(start)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise UserError(f"{start}: no readable causal language model: {one_line(error)}") from None
+    whole = load_whole(model.path if adapted else start, dtype)
+    if adapted:
+        return load_adapter(whole, start, trainable=True), load_tokenizer(start)
     if model.lora is None:
         whole.get_input_embeddings().requires_grad_(model.train_embeddings)
         return whole, load_tokenizer(start)
@@ -66,8 +63,13 @@ def load_trainable(
 
 
 def save(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path, engine: params.Engine) -> None:
-    """Writes model, in the engine's dtype, or adapter, tokenizer and chat template to a folder."""
-    write(model if isinstance(model, PeftModel) else model.to(getattr(torch, engine.dtype)), tokenizer, out)
+    """Writes model, in the engine's dtype, or adapter, tokenizer and chat template to a folder, whole or not at all."""
+    out = Path(out)
+    half_written = out.with_name(out.name + ".part")
+    shutil.rmtree(half_written, ignore_errors=True)
+    write(model if isinstance(model, PeftModel) else model.to(getattr(torch, engine.dtype)), tokenizer, half_written)
+    shutil.rmtree(out, ignore_errors=True)
+    half_written.rename(out)
 
 
 def write(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path) -> None:

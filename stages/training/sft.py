@@ -8,7 +8,7 @@ from trl import SFTConfig, SFTTrainer
 
 from stages import params
 from stages.training.models import load_trainable, save
-from stages.training.trainer import Curves, arguments, schedule, score_answers_only, train
+from stages.training.trainer import Curves, arguments, on_one_device, schedule, score_answers_only, train
 
 Row = tuple[tuple[int, ...], tuple[int, ...]]
 CURVES = {"loss": "loss", "mean_token_accuracy": "token_accuracy"}
@@ -42,13 +42,18 @@ def finetune(
     network, tokenizer = load_trainable(model.path, model, engine, training.seed)
     trainer = AnswerTrainer(
         model=network,
-        args=SFTConfig(
-            **arguments(training, engine, len(order), Path(out)), dataset_kwargs={"skip_prepare_dataset": True}
+        args=on_one_device(
+            SFTConfig(
+                **arguments(training, model, engine, len(order), Path(out)),
+                dataset_kwargs={"skip_prepare_dataset": True},
+            )
         ),
         train_dataset=Dataset.from_list(samples).select(order),
         processing_class=tokenizer,
         callbacks=[Curves(Path(curves), CURVES)] if curves else [],
     )
     score_answers_only(network)
+    # TRL's loss does, whatever the model takes. Else an update's passes weigh the same, of many tokens or of few.
+    trainer.model_accepts_loss_kwargs = True
     train(trainer)
     save(network, tokenizer, out, engine)

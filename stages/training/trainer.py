@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from dvclive import Live
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.utils import FusedCausalLMOutput
 
@@ -50,7 +50,7 @@ def schedule(
 
 
 def arguments(
-    settings: params.Training | params.Preference, engine: params.Engine, samples: int, out: Path
+    settings: params.Training | params.Preference, model: params.Model, engine: params.Engine, samples: int, out: Path
 ) -> dict[str, Any]:
     """The keywords of TRL's SFTConfig and DPOConfig for one pass over `samples` samples in the order given.
 
@@ -58,25 +58,33 @@ def arguments(
     checkpoints.
     """
     updates = -(-samples // settings.batch)
+    micro_batch = model.micro_batch or settings.batch
     return {
         "output_dir": str(out),
         "seed": settings.seed,
         "num_train_epochs": 1,
         "train_sampling_strategy": "sequential",
-        "per_device_train_batch_size": settings.batch,
+        "per_device_train_batch_size": micro_batch,
+        "gradient_accumulation_steps": settings.batch // micro_batch,
         "learning_rate": settings.learning_rate,
         "warmup_steps": round(settings.warmup * updates),
         "max_length": None,
         "bf16": engine.dtype == "bfloat16",
         "fp16": engine.dtype == "float16",
         "use_cpu": not torch.cuda.is_available(),  # as the engine does; bf16 is refused on a CPU otherwise
-        "gradient_checkpointing": False,
+        "gradient_checkpointing": model.checkpointing,
         "save_strategy": "no",
         "report_to": [],
         "logging_steps": max(1, updates // 100),
         "disable_tqdm": not sys.stderr.isatty(),
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
+
+
+def on_one_device(config: TrainingArguments) -> Any:
+    """The config for a single device: with several GPUs, the Trainer would give each of them a batch of its own."""
+    config._n_gpu = min(config.n_gpu, 1)
+    return config
 
 
 class Curves(TrainerCallback):

@@ -1,0 +1,38 @@
+"""Looks into a training as it runs."""
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import TrainerCallback, TrainingArguments
+
+from stages.training.trainer import train
+
+
+class Gradients(TrainerCallback):
+    """Keeps the gradients of every update, by name, and whether activations were checkpointed."""
+
+    def __init__(self) -> None:
+        self.updates: list[dict[str, torch.Tensor]] = []
+        self.checkpointed = False
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        self.updates.append({name: each.grad.clone() for name, each in model.named_parameters() if each.requires_grad})
+        self.checkpointed = model.is_gradient_checkpointing
+
+
+def keep_gradients(monkeypatch: pytest.MonkeyPatch, module: str) -> Gradients:
+    """Those of the next training of a module that imports `train`."""
+    gradients = Gradients()
+    monkeypatch.setattr(f"{module}.train", lambda trainer: (trainer.add_callback(gradients), train(trainer)))
+    return gradients
+
+
+def pretend_two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    count_gpus = TrainingArguments.__post_init__
+
+    def count_two(self: TrainingArguments) -> None:
+        count_gpus(self)
+        self._n_gpu = 2
+
+    monkeypatch.setattr(TrainingArguments, "__post_init__", count_two)
