@@ -7,7 +7,8 @@ computed again, and an interrupted run goes on where it stopped. What a run foun
 benchmarks/claims/<arm>-<seed>.json, and a run that has its file is skipped: `right` and `parameter` hold one character
 a test task, in the order of data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file
 made with other parameters, tasks or base model (of `larger`: the small one that it grew from) than the project's
-present ones counts for nothing.
+present ones counts for nothing. Of other code it is not known: where a change of stages/ may change results, delete
+those that it may change.
 
 Rates are judged by validation alone, after the last iteration, and stand in benchmarks/claims/rates/<arm>-<rate>.json.
 RATE holds the best ones.
@@ -111,6 +112,11 @@ def origin(arm: str, seed: int, rate: float | None = None) -> dict[str, Any]:
     return origin_of(lay_over(params.read(ROOT / "params.yaml"), overrides(arm, seed, rate)), ROOT)
 
 
+def current(kept: dict[str, Any]) -> bool:
+    """Whether a kept result is one of an arm as it is now."""
+    return kept["arm"] in ARMS and kept["origin"] == origin(kept["arm"], kept.get("seed", 1), kept.get("rate"))
+
+
 def origin_of(fields: dict[str, Any], root: Path) -> dict[str, Any]:
     """The same of a project in the folder `root` that has these parameters."""
     files = (root / "data/base/model.safetensors", root / "data/synthesis/test.parquet")
@@ -195,12 +201,21 @@ def done(result: Path, made_of: dict[str, Any], last: str) -> bool:
 
 
 def prepared(made_of: dict[str, Any], arm: str, seed: int) -> Path:
-    """The copy of the project in which the arm runs; one of other parameters is made anew."""
+    """The copy of the project in which the arm runs; one of other parameters or other code is made anew."""
     rate = made_of["params"]["preference"]["learning_rate"]
     folder = COPIES / f"{arm}-{seed}-{rate:g}"
-    if not folder.exists() or origin_of(params.read(folder / "params.yaml"), folder) != made_of:
+    if (
+        not folder.exists()
+        or origin_of(params.read(folder / "params.yaml"), folder) != made_of
+        or code_of(folder) != code_of(ROOT)
+    ):
         copy_of_project(folder, arm, seed, rate)
     return folder
+
+
+def code_of(project: Path) -> dict[str, str]:
+    files = [project / "dvc.yaml", *(project / "stages").rglob("*.py")]
+    return {str(file.relative_to(project)): file.read_text() for file in files}
 
 
 def bits(column: pl.Series) -> str:
@@ -215,8 +230,13 @@ class Results:
         test = test.with_columns(complex=~pl.col("scenario").is_in(SIMPLE))
         self.groups = {name: test.with_columns(chosen=group(name))["chosen"].to_numpy() for name in GROUPS}
         kept = [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))]
-        present = [each for each in kept if each.get("origin") == origin(each["arm"], each["seed"])]
+        present = [each for each in kept if current(each)]
         self.runs = {(each["arm"], each["seed"]): each for each in present}
+        if len(present) < len(kept):
+            stale = f"{len(kept) - len(present)} of {len(kept)} results are of other parameters, tasks or base model"
+            print(stale, file=sys.stderr)
+        if not self.runs:
+            raise SystemExit(f"{RESULTS}: found no result of the present params.yaml; make some with `run`")
 
     def seeds(self, *arms: str) -> list[int]:
         """The seeds that all of these arms were run with."""
@@ -316,7 +336,7 @@ def tried() -> dict[tuple[str, float], list[float]]:
     return {
         (each["arm"], each["rate"]): [max(looks.values()) for looks in each["validation"].values()]
         for each in kept
-        if each["origin"] == origin(each["arm"], 1, each["rate"])
+        if current(each)
     }
 
 

@@ -5,6 +5,7 @@ The embedded base with wider feed-forward layers. What is new multiplies into no
 starts where the small one ended, and is trained on from there with the same recipe.
 """
 
+import argparse
 import copy
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ def widened(small: Qwen3ForCausalLM, width: int) -> Qwen3ForCausalLM:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     torch.set_num_threads(2)
     small = Qwen3ForCausalLM.from_pretrained(ROOT / OUT)
     large = widened(small, WIDTH)

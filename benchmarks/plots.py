@@ -1,5 +1,6 @@
 """The plots of docs/RESULTS.md, from benchmarks/claims/: `python -m benchmarks.plots` writes docs/plots/*.svg."""
 
+import argparse
 from pathlib import Path
 
 from matplotlib import rcParams
@@ -97,4 +98,5 @@ def main(folder: Path = PLOTS) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     main()

@@ -152,14 +152,14 @@ def read_table(path: str | Path, schema: dict[str, Any]) -> pl.DataFrame:
 
 
 def write_json(value: Any, path: str | Path) -> None:
-    """Writes small JSON (metrics), keys in the order given, floats rounded to 6 digits, whole or not at all."""
+    """Writes small JSON (metrics), keys in the order given, floats to 6 significant digits, whole or not at all."""
 
     def rounded(item: Any) -> Any:
         if isinstance(item, dict):
             return {key: rounded(inner) for key, inner in item.items()}
         if isinstance(item, list | tuple):
             return [rounded(inner) for inner in item]
-        return round(item, 6) if isinstance(item, float) else item
+        return float(f"{item:.6g}") if isinstance(item, float) else item
 
     write_text(json.dumps(rounded(value), indent=2, ensure_ascii=False) + "\n", path)
 

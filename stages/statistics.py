@@ -102,7 +102,7 @@ class Gains:
 
     steps: list[Estimate]  # accuracy gained per doubling, one for each pair of successive sizes
     first_minus_last: Estimate
-    verdict: str  # "decays", "no decay", or "too few sizes" when fewer than two gains can be compared
+    verdict: str  # "decays", "not shown", or "too few sizes" when fewer than two gains can be compared
 
 
 def gains_per_doubling(sizes: ArrayLike, right: NDArray[np.float64], weights: Weights) -> Gains:
@@ -118,7 +118,7 @@ def gains_per_doubling(sizes: ArrayLike, right: NDArray[np.float64], weights: We
     drop = interval(observed[0] - observed[-1], draws[:, 0] - draws[:, -1], n)
     if doublings.size < 2:
         return Gains(steps, drop, "too few sizes")
-    return Gains(steps, drop, "decays" if drop.low is not None and drop.low > 0 else "no decay")
+    return Gains(steps, drop, "decays" if drop.low is not None and drop.low > 0 else "not shown")
 
 
 def saturating_fit(sizes: ArrayLike, accuracy: ArrayLike) -> dict[str, float] | None:

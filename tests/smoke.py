@@ -2,6 +2,7 @@
 (make smoke).
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -66,9 +67,13 @@ def dvc(folder: Path, *arguments: str) -> str:
 
 
 def main() -> None:
-    start = time.monotonic()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="where the project is copied to; a temporary one if left out"
+    )
+    start, asked = time.monotonic(), parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(sys.argv[1] if len(sys.argv) > 1 else temporary)
+        folder = asked.folder or Path(temporary)
         copy_project(folder, yaml.safe_load((ROOT / "tests/smoke.yaml").read_text()))
         dvc(folder, "repro")
         print(dvc(folder, "metrics", "show"))

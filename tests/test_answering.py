@@ -1,5 +1,6 @@
 """Answers through a scripted engine, and the figures read off hand-made predictions."""
 
+import json
 from itertools import chain
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from tiny_tokenizer import save_tokenizer
 
 from stages.answering import GROUPS, answer, metrics
-from stages.artifacts import PREDICTIONS
+from stages.artifacts import PREDICTIONS, write_json
 from stages.engine.base import Completion
 from stages.errors import UserError
 from stages.evaluation.run import self_evaluation
@@ -178,6 +179,12 @@ def test_numbers_are_read_as_dvc_writes_them(tmp_path) -> None:
     (tmp_path / "params.yaml").write_text("model: [")
     with pytest.raises(UserError, match=r"params\.yaml: not YAML"):
         load(tmp_path / "params.yaml")
+
+
+def test_small_numbers_are_kept_in_metrics(tmp_path) -> None:
+    write_json({"p_value": 7.1234567e-27, "rates": [1.5e-6, 0.1234567], "n": 1234567}, tmp_path / "metrics.json")
+    kept = json.loads((tmp_path / "metrics.json").read_text())
+    assert kept == {"p_value": 7.12346e-27, "rates": [1.5e-6, 0.123457], "n": 1234567}
 
 
 def test_a_model_that_params_do_not_name_is_an_error() -> None:

@@ -107,7 +107,36 @@ def test_plots_show_the_arms_that_were_run(results, tmp_path):
 
 def test_what_was_found_with_another_base_model_counts_for_nothing(results, tmp_path):
     (tmp_path / "data/base/model.safetensors").write_bytes(b"other weights")
-    assert claims.Results().runs == {}
+    with pytest.raises(SystemExit, match=r"found no result of the present params\.yaml"):
+        claims.Results()
+
+
+def test_results_of_other_parameters_and_of_arms_that_are_gone_are_told(results, capsys):
+    for name, change in (("gone-1", {"arm": "gone"}), ("itool-3", {"origin": {}})):
+        kept = json.loads((claims.RESULTS / "itool-1.json").read_text()) | change
+        (claims.RESULTS / f"{name}.json").write_text(json.dumps(kept))
+    assert sorted(claims.Results().runs) == [("itool", 1), ("itool", 2), ("sft_hard", 2)]
+    assert "2 of 5 results are of other parameters" in capsys.readouterr().err
+
+
+def test_a_copy_of_older_code_is_made_anew(results, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(claims, "COPIES", tmp_path / "copies")
+    monkeypatch.setattr(claims, "copy_of_project", lambda folder, *_: made.append(folder.name))
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "dvc.yaml").write_text("stages: {}")
+    (tmp_path / "stages/one.py").write_text("1")
+    made_of = claims.origin("itool", 1)
+    folder = claims.prepared(made_of, "itool", 1)
+    for name in ("stages", "data/base", "data/synthesis"):
+        shutil.copytree(tmp_path / name, folder / name)
+    shutil.copy(tmp_path / "dvc.yaml", folder)
+    (folder / "params.yaml").write_text(yaml.safe_dump(made_of["params"]))
+    claims.prepared(made_of, "itool", 1)
+    assert made == ["itool-1-0.008"]
+    (tmp_path / "stages/one.py").write_text("2")
+    claims.prepared(made_of, "itool", 1)
+    assert made == ["itool-1-0.008"] * 2
 
 
 def test_parameters_are_read_as_dvc_writes_them(results, tmp_path):

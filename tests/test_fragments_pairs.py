@@ -119,6 +119,9 @@ def test_margin_visits_and_a_right_answer_are_asked_for():
     assert len(gather(right, wrong, settings=SETTINGS.model_copy(update={"margin": 0.05})).pairs) == 1
     assert reasons(right, wrong, settings=SETTINGS.model_copy(update={"margin": 0.05, "visits": 2})) == {"visits": 1}
     assert reasons(right | {"right": False}, wrong) == {"no_right": 1}
+    seldom = SETTINGS.model_copy(update={"visits": 3})  # more visits would not help where none is right, or none wrong
+    assert reasons(right | {"right": False}, wrong, settings=seldom) == {"no_right": 1}
+    assert reasons(right, right | {"node": 4, "ids": wrong["ids"]}, settings=seldom) == {"no_wrong": 1}
     assert reasons(right, wrong | {"visits": 0}) == {}
     assert reasons(right, wrong | {"kind": "cut"}) == {"cut": 1}
 

@@ -115,6 +115,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "rejected": ids("), "),
     }
     write_table([pair, ending], PAIRS, "data/pairs/it1.parquet")
+    found = {"wrong_count": {"multi_turn": 1}, "wrong_value": {"multi_turn": 1, "single": 3}}
+    write_json({"scenarios": found}, "metrics/fragments/it1.json")
     write_json(
         {"answers": 3, "pairs": 2, "kept": "check 1", "validation": {"start": 0.4, "check 1": 0.55}},
         "metrics/preference/it1.json",
@@ -147,7 +149,7 @@ def test_latest_is_the_last_iteration_against_it0(project: Path) -> None:
     assert latest["validation"]["accuracy"]["all"]["n"] == 40
     tests = {m: predictions(r).filter(pl.col("complex") & (pl.col("split") != "validation")) for m, r in RIGHT.items()}
     before, after = tests["it0"]["right"].to_numpy(), tests["it1"]["right"].to_numpy()
-    assert latest["p_value"] == pytest.approx(paired_test(before, after), rel=1e-3, abs=1e-6)
+    assert latest["p_value"] == pytest.approx(paired_test(before, after), rel=1e-5)  # however small
     delta = latest["delta_complex"]
     assert delta["value"] == pytest.approx(after.mean() - before.mean(), abs=1e-6)
     assert list(delta) == ["value", "low", "high"]
@@ -169,6 +171,7 @@ def test_plots_get_their_tables(project: Path) -> None:
     assert [(row["iteration"], row["error"], row["scenario"], row["pairs"]) for row in profile] == [
         ("it1", "wrong_count", "multi_turn", "1"),
         ("it1", "wrong_value", "multi_turn", "1"),
+        ("it1", "wrong_value", "single", "3"),  # found, though not trained
     ]
 
 
@@ -182,7 +185,7 @@ def test_the_report_shows_models_tests_and_pairs(project: Path) -> None:
     assert "| it1 against it0 | complex |" in text
     assert "Verdict: **decays**" in text
     assert "2 pairs, 3 answers. Right validation tasks: start 40.0%, check 1 55.0%. Kept: check 1." in text
-    assert "| wrong_value | 1 (50%) |" in text
+    assert "| wrong_value | 4 (80%) |" in text
     assert "**wrong_value** at `calls[0].arguments.city` (multi_turn, e1)" in text
     assert "    request   Weather in Paris? ```\n" in text
     assert "    so far    '[get_weather('\n" in text
@@ -258,6 +261,7 @@ def test_a_pair_of_another_task_is_named(project: Path) -> None:
 
 def test_an_iteration_without_pairs_says_so(project: Path) -> None:
     write_table([], PAIRS, "data/pairs/it1.parquet")
+    write_json({"scenarios": {}}, "metrics/fragments/it1.json")
     run()
     assert "No pair was found." in Path("report/report.md").read_text()
     assert read_csv("deficiency.csv") == []

@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 
 from stages.artifacts import PREDICTIONS
-from stages.selection.draw import candidates, deficiency, hardest, weighted_draw, weights
+from stages.params import Iteration
+from stages.selection.draw import candidates, hardest, weighted_draw, weights, wrong_fragments
+from stages.selection.run import number
 
 
 def test_no_task_comes_twice_while_there_are_fresh_ones():
@@ -16,6 +18,13 @@ def test_no_task_comes_twice_while_there_are_fresh_ones():
     assert len(set(drawn[3]) & set(drawn[0])) < 500  # a new lap is cut anew
     assert drawn[0] == candidates(3000, 800, 0, seed=1) != candidates(3000, 800, 0, seed=2)
     assert candidates(100, 800, 2, seed=1) == [*range(100)]
+
+
+def test_an_iteration_is_numbered_by_what_it_goes_on_from_and_not_by_its_place():
+    previous = {"other": "it0", "it2": "it1", "it1": "it0", "it2b": "it1", "it3": "it2"}
+    iterations = {name: Iteration(previous=start, ratio=0.5) for name, start in previous.items()}
+    numbers = {name: number(name, iterations) for name in iterations}
+    assert numbers == {"other": 0, "it2": 1, "it1": 0, "it2b": 1, "it3": 2}
 
 
 def predictions(*rows):
@@ -36,14 +45,14 @@ def test_scenarios_with_more_wrong_fragments_weigh_more():
         ("parallel", ["wrong_value", "wrong_value"]),
         ("parallel", ["missing_parameter"]),
     )
-    profile = deficiency(table)
+    profile = wrong_fragments(table)
     assert profile == {"parallel": 1.5, "single": 0.0}
     scenarios = ["single", "parallel", "parallel", "user"]
     assert weights(scenarios, profile, 0.0) == [1.0] * 4
     assert weights(scenarios, profile, 1.0) == pytest.approx([0.0, 1.5 / 0.9375, 1.5 / 0.9375, 0.75 / 0.9375])
     half = weights(scenarios, profile, 0.5)
     assert [half[0], sum(half)] == pytest.approx([0.5, 4])
-    assert weights(["single"], deficiency(predictions(("single", []))), 1.0) == [1.0]
+    assert weights(["single"], wrong_fragments(predictions(("single", []))), 1.0) == [1.0]
 
 
 def test_the_draw_follows_the_weights_and_takes_none_twice():

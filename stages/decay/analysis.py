@@ -15,7 +15,7 @@ def analyse(points: pl.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
     """The figures of a DECAY table that holds every (ratio, seed, task) once, as they stand in metrics/decay.json.
 
     Each estimate is {value, low, high, n}; accuracies and gains are shares, 0..1.
-    verdict: "decays", "no decay" or "too few sizes", over all tasks.
+    verdict: "decays", "not shown" or "too few sizes", over all tasks.
     points.<ratio>: samples, accuracy.all, accuracy.complex, and parameter_share, the part of parameter kinds in errors.
     <all or complex>: gain_per_doubling.<ratio>-<next ratio>, first_minus_last (first gain minus last), verdict, and
     fit, the a, b, c of a - b * samples^-c (null with fewer than three sizes).
@@ -61,22 +61,3 @@ def grid(points: pl.DataFrame, column: pl.Expr) -> NDArray[np.float64]:
     ordered = points.sort("samples", "seed", "task_id")
     shape = (points["samples"].n_unique(), points["seed"].n_unique(), points["task_id"].n_unique())
     return ordered.select(column.cast(pl.Float64)).to_series().to_numpy().reshape(shape)
-
-
-def table(figures: dict[str, Any]) -> list[str]:
-    """The figures as lines of text, accuracies and gains in percentage points."""
-
-    def points(estimate: dict[str, Any] | None) -> str:
-        if estimate is None or estimate["value"] is None:
-            return "-".rjust(24)
-        return f"{100 * estimate['value']:7.1f} [{100 * estimate['low']:6.1f},{100 * estimate['high']:6.1f}]"
-
-    lines = [
-        f"{'ratio':>7} {'samples':>8} {'all %':>24} {'complex %':>24} {'parameter errors %':>24} {'gain/doubling':>24}"
-    ]
-    gains = [None, *figures["all"]["gain_per_doubling"].values()]
-    for (name, point), gain in zip(figures["points"].items(), gains, strict=True):
-        cells = (point["accuracy"]["all"], point["accuracy"].get("complex"), point["parameter_share"], gain)
-        lines.append(f"{name:>7} {point['samples']:>8} " + " ".join(points(cell).rjust(24) for cell in cells))
-    drop = points(figures["all"]["first_minus_last"]).strip()
-    return [*lines, f"first gain minus last gain: {drop}: {figures['verdict']}"]

@@ -12,7 +12,7 @@ import polars as pl
 
 from stages.answering import answer
 from stages.artifacts import DECAY, read_tasks, write_json, write_table
-from stages.decay.analysis import analyse, table
+from stages.decay.analysis import analyse
 from stages.door import log
 from stages.engine import open_local
 from stages.errors import UserError
@@ -65,8 +65,7 @@ def run() -> None:
     figures = analyse(everything, settings.bootstrap, settings.seed)
     write_table(everything, DECAY, "data/decay/points.parquet")
     write_json(figures, "metrics/decay.json")
-    for line in table(figures):
-        log.info(line)
+    log.info("verdict on the gain per doubling: %s", figures["verdict"])
 
 
 def sample_sizes(available: int, ratios: Sequence[float]) -> dict[float, int]:

@@ -38,8 +38,10 @@ def run(iteration: str) -> None:
             f"{selection}: column kept: found no task kept; raise iterations.{iteration}.ratio or selection.draw"
         )
 
-    engine_params = settings.engine.model_dump(exclude={"server"})  # another address serves the same model
-    decisive = [settings.exploration, engine_params, settings.model, settings.evaluation.strict]
+    # Another address serves the same model, and memory is only speed.
+    engine_params = settings.engine.model_dump(exclude={"server": True, "vllm": {"memory"}})
+    prompts = [settings.model.dialect, settings.model.max_length]
+    decisive = [settings.exploration, engine_params, prompts, settings.evaluation.strict]
     code = [path for room in CODE for path in Path(__file__).parents[1].joinpath(room).glob("*.py")]
     scratch = (
         Path(".scratch") / f"exploration-{fingerprint(decisive, [selection, *files_of(model_dir), *sorted(code)])}"

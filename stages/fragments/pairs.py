@@ -20,8 +20,9 @@ class Harvest:
     """The pairs of a tree as rows of stages.artifacts.PAIRS, but `answer` is still its ids and not yet its number; for
     every other branching the reason why it gave none; and the answer to be learnt whole, if any.
 
-    Reasons: cut (fewer than two finished siblings), visits, no_right, no_wrong (every sibling can still become right),
-    margin, prefix (one is the beginning of the other and nothing follows it), too_long (for model.max_length).
+    Reasons: cut (fewer than two finished siblings), no_right, no_wrong (every sibling can still become right), visits
+    (too few on one side), margin, prefix (one is the beginning of the other and nothing follows it), too_long (for
+    model.max_length).
     """
 
     pairs: list[dict[str, Any]] = field(default_factory=list)
@@ -203,15 +204,15 @@ def _choose(siblings: list[Row], tree: Reader) -> tuple[Row, Row] | str:
     finished = [node for node in siblings if node["kind"] != "cut"]
     if len(finished) < 2:
         return "cut"
-    visited = [node for node in finished if node["visits"] >= tree.settings.visits]
-    if len(visited) < 2:
-        return "visits"
-    right = [node for node in visited if node["right"]]
+    right = [node for node in finished if node["right"]]
     if not right:
         return "no_right"
-    against = [node for node in visited if not node["right"] and tree.wrong(tree.paths[node["node"]])]
+    against = [node for node in finished if not node["right"] and tree.wrong(tree.paths[node["node"]])]
     if not against:
         return "no_wrong"
+    right, against = ([n for n in side if n["visits"] >= tree.settings.visits] for side in (right, against))
+    if not right or not against:
+        return "visits"
     chosen = max(right, key=lambda node: node["q"])
     rejected = min(against, key=lambda node: node["q"])
     return (chosen, rejected) if chosen["q"] - rejected["q"] > tree.settings.margin else "margin"

@@ -42,7 +42,8 @@ def render(
     if pairs:
         parts += [
             "## Deficiency profile",
-            "What the preference pairs of each iteration correct: pairs by error kind of the rejected fragment.",
+            "What the search of each iteration found wrong: pairs by error kind of the rejected fragment. Of those "
+            "that teach to call, and of those that teach to talk, as many are trained.",
             profile_table(profile, list(pairs)),
             "## Pairs",
             "A random sample. Both fragments continue the same answer; Q is a fragment's value in the search tree, "
@@ -126,7 +127,7 @@ def profile_table(profile: Sequence[dict[str, Any]], iterations: Sequence[str]) 
 def training_line(trained: dict[str, Any]) -> str:
     """What preference training did, and which model the iteration kept."""
     if len(trained["validation"]) == 1:
-        return "No pairs: the model stays as it was."
+        return "Nothing to learn: the model stays as it was."
     shares = ", ".join(f"{name} {100 * accuracy:.1f}%" for name, accuracy in trained["validation"].items())
     kept = f"Kept: {trained['kept']}."
     return f"{trained['pairs']} pairs, {trained['answers']} answers. Right validation tasks: {shares}. {kept}"

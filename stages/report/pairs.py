@@ -1,4 +1,4 @@
-"""Real preference pairs as a reader sees them, and the table of what they correct."""
+"""Real preference pairs as a reader sees them."""
 
 import random
 from collections.abc import Sequence
@@ -83,10 +83,3 @@ def request(task: Task) -> str:
     results = [str(message["content"]) for message in tail if message["role"] == "tool"]
     first = str(tail[0]["content"]) if tail else ""
     return " => ".join([first, *results])
-
-
-def deficiency_profile(iteration: str) -> list[dict[str, str | int]]:
-    """Rows {iteration, error, scenario, pairs}: how many of the iteration's pairs correct which error, where."""
-    counts = read_table(f"data/pairs/{iteration}.parquet", PAIRS).group_by("error", "scenario").len("pairs")
-    rows = sorted(counts.iter_rows())
-    return [{"iteration": iteration, "error": error, "scenario": scenario, "pairs": n} for error, scenario, n in rows]

@@ -15,13 +15,13 @@ from stages.errors import UserError
 from stages.params import load
 from stages.report.comparison import compare, read_predictions
 from stages.report.markdown import render
-from stages.report.pairs import deficiency_profile, sample
+from stages.report.pairs import sample
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.schema import read_json
 
 FOLDER = Path("report")
 GROUPS_TESTED = ("all", "complex")
-CURVES = ("loss", "answer_nll", "margin", "accuracy", "chosen_logprob", "rejected_logprob")
+CURVES = ("loss", "answer_nll", "pair_loss", "margin", "accuracy", "chosen_logprob", "rejected_logprob")
 
 
 def run() -> None:
@@ -57,7 +57,7 @@ def run() -> None:
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
     trained = {iteration: read_json(f"metrics/preference/{iteration}.json") for iteration in params.iterations}
     pairs = {iteration: sample(iteration, settings.pairs, settings.seed, prompter) for iteration in params.iterations}
-    profile = [row for iteration in params.iterations for row in deficiency_profile(iteration)]
+    profile = [row for iteration in params.iterations for row in profile_rows(iteration)]
 
     write_csv("accuracy.csv", ("model", "group", "value", "low", "high", "n"), accuracy_rows(figures))
     write_csv("errors.csv", ("model", "error", "answers"), error_rows(figures))
@@ -105,8 +105,18 @@ def decay_rows(decay: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def profile_rows(iteration: str) -> list[dict[str, Any]]:
+    """The iteration's deficiency profile, one row an error kind and scenario: all pairs found, trained or not."""
+    found = read_json(f"metrics/fragments/{iteration}.json")["scenarios"]
+    return [
+        {"iteration": iteration, "error": error, "scenario": scenario, "pairs": pairs}
+        for error, scenarios in sorted(found.items())
+        for scenario, pairs in scenarios.items()
+    ]
+
+
 def curve_rows(iterations: Sequence[str]) -> list[dict[str, Any]]:
-    """One row an iteration and logged step of its preference training; none where it had no pairs to train on."""
+    """One row an iteration and logged step of its preference training; none where it had nothing to learn."""
     rows = []
     for iteration in iterations:
         steps: dict[int, dict[str, Any]] = {}

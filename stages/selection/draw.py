@@ -23,8 +23,8 @@ def candidates(tasks: int, draw: int, iteration: int, seed: int) -> list[int]:
     return sorted(order[part * tasks // parts : (part + 1) * tasks // parts])
 
 
-def deficiency(predictions: pl.DataFrame) -> dict[str, float]:
-    """The deficiency profile of PREDICTIONS: scenario -> wrong fragments per task, of whatever kind [O]."""
+def wrong_fragments(predictions: pl.DataFrame) -> dict[str, float]:
+    """Of PREDICTIONS: scenario -> wrong fragments per task, of whatever kind [O]."""
     rates = predictions.group_by("scenario").agg(pl.col("errors").list.len().mean()).sort("scenario")
     return dict(rates.iter_rows())
 

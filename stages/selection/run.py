@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -9,8 +10,8 @@ from stages.artifacts import PREDICTIONS, SELECTED, read_table, read_tasks, task
 from stages.door import log
 from stages.engine import open_engine
 from stages.errors import UserError
-from stages.params import load
-from stages.selection.draw import candidates, deficiency, hardest, weighted_draw, weights
+from stages.params import Iteration, load
+from stages.selection.draw import candidates, hardest, weighted_draw, weights, wrong_fragments
 from stages.toolcall.prompt import Prompter, load_tokenizer
 
 POOL = "data/synthesis/explore.parquet"
@@ -19,7 +20,8 @@ POOL = "data/synthesis/explore.parquet"
 def run(iteration: str) -> None:
     """Draws from data/synthesis/explore.parquet, scores, and writes data/selection/<iteration>.parquet.
 
-    Deficiencies are those of the current model on the validation split, from data/predictions/<previous>.parquet.
+    Scenarios weigh by the wrong fragments of the current model on the validation split, from
+    data/predictions/<previous>.parquet.
     """
     params = load()
     settings = params.selection
@@ -27,12 +29,12 @@ def run(iteration: str) -> None:
     pool = read_tasks(POOL)
     if not pool:
         raise UserError(f"{POOL}: found no tasks; raise synthesis.explore")
-    open_to = candidates(len(pool), settings.draw, list(params.iterations).index(iteration), settings.seed)
+    open_to = candidates(len(pool), settings.draw, number(iteration, params.iterations), settings.seed)
     tasks = [pool[index] for index in open_to]
 
     previous = params.iterations[iteration].previous
     predictions = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS)
-    profile = deficiency(predictions.filter(pl.col("split") == "validation"))
+    profile = wrong_fragments(predictions.filter(pl.col("split") == "validation"))
     readiness = weights([task.scenario for task in tasks], profile, settings.calibration)
     drawn = weighted_draw(readiness, settings.draw, random.Random(f"{settings.seed}/draw/{iteration}"))
 
@@ -53,3 +55,9 @@ def run(iteration: str) -> None:
         f"data/selection/{iteration}.parquet",
     )
     log.info("selection %s: %d drawn of %d, %d kept", iteration, len(drawn), len(tasks), sum(kept))
+
+
+def number(iteration: str, iterations: Mapping[str, Iteration]) -> int:
+    """How many iterations lie between it0 and this one. Not its place in params.yaml, of which DVC knows nothing."""
+    previous = iterations[iteration].previous
+    return 1 + number(previous, iterations) if previous in iterations else 0
