@@ -32,10 +32,10 @@ from numpy.typing import NDArray
 
 from stages import params
 from stages.answering import GROUPS, group
-from stages.artifacts import PREDICTIONS, TASKS, read_table, write_json
+from stages.artifacts import PREDICTIONS, TASKS, read_table, row_task, write_json
 from stages.report.markdown import grid, percent
 from stages.statistics import Estimate, Weights, interval
-from stages.toolcall.types import PARAMETER_KINDS, SIMPLE
+from stages.toolcall.types import PARAMETER_KINDS
 from tests.smoke import ROOT, copy_project, dvc, lay_over
 
 COPIES = ROOT / "tmp/claims"
@@ -227,7 +227,7 @@ class Results:
 
     def __init__(self) -> None:
         test = read_table(ROOT / "data/synthesis/test.parquet", TASKS)
-        test = test.with_columns(complex=~pl.col("scenario").is_in(SIMPLE))
+        test = test.with_columns(complex=pl.Series([row_task(row).complex for row in test.iter_rows(named=True)]))
         self.groups = {name: test.with_columns(chosen=group(name))["chosen"].to_numpy() for name in GROUPS}
         kept = [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"))]
         present = [each for each in kept if current(each)]

@@ -6,7 +6,9 @@ with nulls.
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,18 @@ def write_json(value: Any, path: str | Path) -> None:
         return float(f"{item:.6g}") if isinstance(item, float) else item
 
     write_text(json.dumps(rounded(value), indent=2, ensure_ascii=False) + "\n", path)
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """A new folder to write to, which takes the place of `path` in the end: whole or not at all."""
+    path = Path(path)
+    half_written = path.with_name(path.name + ".part")
+    shutil.rmtree(half_written, ignore_errors=True)
+    half_written.mkdir(parents=True)
+    yield half_written
+    shutil.rmtree(path, ignore_errors=True)
+    half_written.rename(path)
 
 
 def write_text(text: str, path: str | Path) -> None:

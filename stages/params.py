@@ -123,7 +123,7 @@ class Warmup(Training):
 class Selection(Section):
     seed: int
     draw: int = Count  # size of the replay buffer
-    calibration: float = Share  # 0: uniform draw; 1: drawn by the deficiency profile alone
+    calibration: float = Share  # 0: uniform draw; 1: by what validation gets wrong alone
 
 
 class Exploration(Section):

@@ -102,13 +102,14 @@ class Gains:
 
     steps: list[Estimate]  # accuracy gained per doubling, one for each pair of successive sizes
     first_minus_last: Estimate
-    verdict: str  # "decays", "not shown", or "too few sizes" when fewer than two gains can be compared
+    verdict: str  # "decays", "no decay", "decay not shown", or "too few sizes" for fewer than two gains
 
 
 def gains_per_doubling(sizes: ArrayLike, right: NDArray[np.float64], weights: Weights) -> Gains:
     """Gain per doubling of `right` (sizes, seeds, tasks) between successive `sizes` (samples, rising).
 
-    "decays" is said only when the first gain exceeds the last with the whole interval above zero [O].
+    "decays" is said only when the first gain exceeds the last with the whole interval above zero, "no decay" only when
+    the whole interval is not [O].
     """
     doublings = np.diff(np.log2(np.asarray(sizes, dtype=np.float64)))
     observed = np.diff(right.mean(axis=(1, 2))) / doublings
@@ -118,7 +119,9 @@ def gains_per_doubling(sizes: ArrayLike, right: NDArray[np.float64], weights: We
     drop = interval(observed[0] - observed[-1], draws[:, 0] - draws[:, -1], n)
     if doublings.size < 2:
         return Gains(steps, drop, "too few sizes")
-    return Gains(steps, drop, "decays" if drop.low is not None and drop.low > 0 else "not shown")
+    if drop.low is not None and drop.low > 0:
+        return Gains(steps, drop, "decays")
+    return Gains(steps, drop, "no decay" if drop.high is not None and drop.high <= 0 else "decay not shown")
 
 
 def saturating_fit(sizes: ArrayLike, accuracy: ArrayLike) -> dict[str, float] | None:

@@ -12,8 +12,9 @@ from tiny_model import new_model
 
 from benchmarks import claims, plots
 from benchmarks.larger import widened
-from stages.artifacts import TASKS, write_json, write_table
+from stages.artifacts import TASKS, task_row, write_json, write_table
 from stages.params import Params
+from stages.toolcall.types import Task
 from tests.smoke import ROOT, lay_over
 
 SPLITS = ["test_seen"] * 6 + ["test_unseen"] * 2
@@ -35,9 +36,8 @@ def results(tmp_path, monkeypatch):
     """Two seeds of iTool and one of a rival, over eight test tasks."""
     monkeypatch.setattr(claims, "ROOT", tmp_path)
     monkeypatch.setattr(claims, "RESULTS", tmp_path / "results")
-    columns = dict.fromkeys(TASKS)
-    rows = [columns | {"split": split, "scenario": scenario} for split, scenario in zip(SPLITS, SCENARIOS, strict=True)]
-    write_table(rows, TASKS, tmp_path / "data/synthesis/test.parquet")
+    tasks = [Task("t", split, scenario, ()) for split, scenario in zip(SPLITS, SCENARIOS, strict=True)]
+    write_table(map(task_row, tasks), TASKS, tmp_path / "data/synthesis/test.parquet")
     (tmp_path / "results").mkdir()
     (tmp_path / "data/base").mkdir()
     (tmp_path / "data/base/model.safetensors").write_bytes(b"weights")

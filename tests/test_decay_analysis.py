@@ -50,7 +50,7 @@ def test_saturating_points_decay():
 
 def test_linear_points_do_not_decay():
     figures = analyse(points([0.2, 0.4, 0.6, 0.8]), 300, 1)
-    assert figures["verdict"] == "not shown"
+    assert figures["verdict"] == "decay not shown"
     drop = figures["all"]["first_minus_last"]
     assert drop["low"] <= 0 <= drop["high"]
 
@@ -162,6 +162,6 @@ def test_every_ratio_trains_equally_long_on_a_share_that_contains_the_smaller_on
     assert table["task_id"].n_unique() == 6
     figures = json.loads(Path("metrics/decay.json").read_text())
     assert figures["points"]["0.5"]["samples"] == 6
-    assert figures["verdict"] == "not shown"
-    assert "verdict on the gain per doubling: not shown" in caplog.text
+    assert figures["verdict"] == "no decay"
+    assert "verdict on the gain per doubling: no decay" in caplog.text
     assert sorted(path.name for path in project.iterdir()) == ["base", "data", "metrics", "params.yaml"]

@@ -280,6 +280,7 @@ def test_a_folder_without_a_model_is_one_line(tmp_path):
     with pytest.raises(UserError, match="none: not a causal language model: no such folder") as error:
         TransformersEngine(tmp_path / "none", engine_params(), {END})
     assert "\n" not in str(error.value)
-    (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(UserError, match=r"adapter_config\.json: base_model_name_or_path: found None"):
-        TransformersEngine(tmp_path, engine_params(), {END})
+    for config in ("{}", "[]"):
+        (tmp_path / "adapter_config.json").write_text(config)
+        with pytest.raises(UserError, match=r"adapter_config\.json: base_model_name_or_path: found None"):
+            TransformersEngine(tmp_path, engine_params(), {END})

@@ -193,9 +193,13 @@ def test_what_is_no_model_is_one_line(open_vllm, folder, adapter, tmp_path):
     with pytest.raises(UserError, match=f"{tmp_path}/none: not a causal language model") as error:
         open_vllm(tmp_path / "none")
     assert "\n" not in str(error.value)
-    (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(UserError, match=f"{tmp_path}: not a causal language model"):
-        open_vllm(tmp_path)
+    for config, message in (
+        ("{}", f"{tmp_path}/adapter_config.json: base_model_name_or_path: found None"),
+        ('{"base_model_name_or_path": "base"}', f"{tmp_path}: not a causal language model: 'r'"),
+    ):
+        (tmp_path / "adapter_config.json").write_text(config)
+        with pytest.raises(UserError, match=message):
+            open_vllm(tmp_path)
     with pytest.raises(UserError, match=rf"{folder}: engine.vllm: .*[mM]emory") as error:
         open_vllm(folder, memory=0.0001)
     assert "\n" not in str(error.value)

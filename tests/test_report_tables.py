@@ -241,7 +241,7 @@ def test_a_truncated_table_is_named(project: Path) -> None:
 
 def test_missing_or_broken_decay_figures_are_named(project: Path) -> None:
     Path("metrics/decay.json").write_text('{\n"points": ')
-    with pytest.raises(UserError, match=r"metrics/decay\.json: line 2: not JSON"):
+    with pytest.raises(UserError, match=r"metrics/decay\.json: not JSON: .* at line 2"):
         run()
     Path("metrics/decay.json").unlink()
     with pytest.raises(UserError, match=r"metrics/decay\.json: No such file"):

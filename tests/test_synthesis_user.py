@@ -41,6 +41,11 @@ INVOICE = {
             "share": {"type": "number", "maximum": 0.5},
             "depth": {"type": "integer", "maximum": -1.5},
             "steps": {"type": ["integer", "null"], "minimum": 2.5},
+            "rank": {"type": "integer", "exclusiveMinimum": 2, "exclusiveMaximum": 9},
+            "ratio": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            "codes": {"type": "array", "items": {"type": "integer"}, "minItems": 3},
+            "pick": {"type": "array", "items": {"type": "string"}, "maxItems": 1},
+            "unit": {"type": "string", "const": "cm"},
             "grid": {"type": "array", "items": {"type": "array", "items": {"type": "object"}}},
             "address": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
             "note": {"type": ["string", "null"], "default": None},
@@ -126,6 +131,11 @@ def test_generic_values_follow_type_format_enum_and_name(own):
         "share": "number:0-0.5",
         "depth": "int:-31--2",
         "steps": "int:3-32",
+        "rank": "int:3-8",
+        "ratio": "number:0-1",
+        "codes": "list:int:1-31:3-3",
+        "pick": "list:topic:1-1",
+        "unit": "enum",
         "address": "object",
         "note": "topic",
         "invoice_id": "id:IN:invoice_id",
@@ -202,11 +212,13 @@ def test_required_options_of_a_list_can_be_left_out_and_asked_for(tmp_path):
     assert any(s.task.scenario == "missing_parameter" for s in samples)
 
 
-def test_phrases_of_other_tools_in_a_file_of_the_same_name_are_left_alone(tmp_path):
+def test_phrases_of_other_tools_in_a_file_of_the_same_name_are_left_alone(tmp_path, caplog):
     """A user's data/mytools/mail.json has nothing to do with the pool's data/phrases/mail.json."""
-    for phrases in (spoken(), {"links": []}):
-        folder = own_phrases(tmp_path / str(len(phrases)), [PING], phrases)
+    for number, phrases in enumerate([spoken(), {"links": []}, {"tools": None}, [], 5]):
+        folder = own_phrases(tmp_path / str(number), [PING], phrases)
+        caplog.clear()
         assert load_pool(folder).tools[0].intents["train"] == ["call ping", "run ping", "ping the server"]
+        assert f"phrases/own.json has no tool of {folder}/own.json" in caplog.text
     (folder / "mail.json").write_text(json.dumps([PING]))
     (folder.parent / "phrases" / "mail.json").write_text(json.dumps(spoken()))
     (folder / "own.json").unlink()
@@ -230,7 +242,7 @@ def test_broken_tool_files(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.json"):
         load_pool(tmp_path / "nowhere.json")
     (tmp_path / "a.json").write_text('{"tools": [\n{"name": }]}')
-    with pytest.raises(UserError, match=r"a\.json: line 2"):
+    with pytest.raises(UserError, match=r"a\.json: not JSON: .* at line 2"):
         load_pool(tmp_path / "a.json")
     (tmp_path / "a.json").write_text(json.dumps([PING]))
     (tmp_path / "b.json").write_text(json.dumps([PING]))
@@ -419,7 +431,7 @@ def test_conversations_that_give_no_task_are_an_error(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", r"talks.jsonl: line 2: not JSON"),
+        ("{", r"talks.jsonl: line 2: not JSON: .* at line 1, column 2"),
         ("[]", r"line 2: found list"),
         ({"messages": []}, r"line 2: tools: found NoneType, expected a list"),
         ({"tools": [CITY]}, r"line 2: messages: found NoneType"),

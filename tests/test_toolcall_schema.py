@@ -71,6 +71,13 @@ def nullable(inner: dict[str, Any], **outer: Any) -> dict[str, Any]:
         ),
         ({"$ref": "#/$defs/Color", "default": "red"}, {"type": "string", "enum": ["red"], "default": "red"}),
         ({"$ref": "#/definitions/Old"}, {"type": "integer"}),
+        ({"type": "string", "const": "red"}, {"type": "string", "enum": ["red"]}),
+        (nullable({"type": "string", "const": "red"}), {"type": ["string", "null"], "enum": ["red", None]}),
+        (
+            {"type": "object", "additionalProperties": {"$ref": "#/$defs/Maybe"}},
+            {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
+        ),
+        ({"type": "object", "additionalProperties": False}, {"type": "object", "additionalProperties": False}),
         (
             {"type": "array", "items": {"$ref": "#/$defs/Maybe"}},
             {"type": "array", "items": {"type": ["string", "null"]}},
@@ -187,14 +194,15 @@ def test_tool_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'[\n{"name": "f",}\n]', "tools.json: line 2: not JSON"),
+        (b'[\n{"name": "f",}\n]', "tools.json: not JSON: Expecting property name enclosed in double quotes at line 2"),
         (b"\xff", "tools.json: byte 0: not UTF-8"),
         (b"{}", "tools.json: found {}, expected a list of tools"),
         (b'[{"name": "f"}, {"name": "f"}]', "tools.json: tool f: name: given twice"),
         (b'[{"name": "f"}, {"type": "function", "function": {"name": "f"}}]', "tools.json: tool f: name: given twice"),
         (b"[]", "tools.json: found no tools, expected at least one"),
         (b'{"tools": []}', "tools.json: found no tools, expected at least one"),
-        (b"[" * 100_000, "tools.json: not JSON: nested too deep"),
+        (b"[" * 700 + b"]" * 700, "tools.json: found JSON nested deeper than 64 levels"),
+        (b"[" * 100_000, "tools.json: found JSON nested deeper than 64 levels"),
         (b"[" + b"1" * 5000 + b"]", "tools.json: not JSON: a number of too many digits"),
     ],
 )

@@ -15,7 +15,7 @@ def analyse(points: pl.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
     """The figures of a DECAY table that holds every (ratio, seed, task) once, as they stand in metrics/decay.json.
 
     Each estimate is {value, low, high, n}; accuracies and gains are shares, 0..1.
-    verdict: "decays", "not shown" or "too few sizes", over all tasks.
+    verdict, over all tasks: "decays", "no decay", "decay not shown" or "too few sizes".
     points.<ratio>: samples, accuracy.all, accuracy.complex, and parameter_share, the part of parameter kinds in errors.
     <all or complex>: gain_per_doubling.<ratio>-<next ratio>, first_minus_last (first gain minus last), verdict, and
     fit, the a, b, c of a - b * samples^-c (null with fewer than three sizes).

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+from stages.errors import UserError
+from stages.toolcall.schema import read_json
 
 Ids = tuple[int, ...]
 SEEDS = 2**62  # vLLM keeps a seed in an int64 and gives sample i of a request seed + i
@@ -52,6 +55,16 @@ class Completion:
 def is_adapter(folder: str | Path) -> bool:
     """Whether a model folder holds a PEFT adapter in the place of a whole model."""
     return (Path(folder) / "adapter_config.json").is_file()
+
+
+def adapter_config(folder: str | Path) -> dict[str, Any]:
+    """What an adapter says of itself. Raises UserError when it does not name its base model."""
+    file = Path(folder) / "adapter_config.json"
+    config = read_json(file)
+    base = config.get("base_model_name_or_path") if isinstance(config, dict) else None
+    if not isinstance(base, str) or not base:
+        raise UserError(f"{file}: base_model_name_or_path: found {base!r}, expected the folder of a whole model")
+    return config
 
 
 def inputs_of(pairs: Sequence[tuple[Ids, Ids]]) -> dict[Ids, list[int]]:

@@ -27,9 +27,8 @@ from transformers.utils import logging
 
 from stages import params
 from stages.engine import attention
-from stages.engine.base import Completion, Ids, Prefix, Request, Sampling, inputs_of, is_adapter
+from stages.engine.base import Completion, Ids, Prefix, Request, Sampling, adapter_config, inputs_of, is_adapter
 from stages.errors import UserError, one_line
-from stages.toolcall.schema import read_json
 
 CHUNK = 8192  # tokens that run through the model together in prefill and scoring: more would not fit into a CPU's cache
 
@@ -259,10 +258,7 @@ def load_model(model_dir: str | Path, dtype: torch.dtype) -> PreTrainedModel:
     """
     if not is_adapter(model_dir):
         return load_whole(model_dir, dtype)
-    config = Path(model_dir) / "adapter_config.json"
-    base = read_json(config).get("base_model_name_or_path")
-    if not base:
-        raise UserError(f"{config}: base_model_name_or_path: found {base!r}, expected the folder of a whole model")
+    base = adapter_config(model_dir)["base_model_name_or_path"]
     return load_adapter(load_whole(base, dtype), model_dir).merge_and_unload()
 
 

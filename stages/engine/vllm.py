@@ -11,7 +11,6 @@ A request draws its own noise, whatever it shares a batch with. What a batch hol
 logits, and so, rarely, a token.
 """
 
-import json
 import os
 import warnings
 from collections.abc import Collection, Sequence
@@ -24,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig
 
 from stages import params
-from stages.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, inputs_of, is_adapter
+from stages.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, adapter_config, inputs_of, is_adapter
 from stages.errors import UserError, one_line
 
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # a scheduler of its own process would not be repeatable
@@ -175,7 +174,7 @@ def adapter_of(folder: Path) -> tuple[str, dict[str, Any]]:
 
     Left to itself, vLLM would also prepare the output head for one; prompts cannot be scored then on a CPU.
     """
-    config = json.loads((folder / "adapter_config.json").read_text())
+    config = adapter_config(folder)
     rank = max(config["r"], *(config.get("rank_pattern") or {}).values(), 1)
     with safe_open(folder / "adapter_model.safetensors", "pt") as tensors:
         targets = {name.split(".lora_")[0].split(".")[-1] for name in tensors.keys()}  # noqa: SIM118

@@ -175,7 +175,6 @@ class FragmentTrainer(DPOTrainer):
     def get_batch_samples(self, *args: Any) -> tuple[list[dict[str, torch.Tensor]], torch.Tensor]:
         """The passes of the next update, and how many tokens it learns."""
         passes, _ = super().get_batch_samples(*args)
-        self.paired = any(len(inputs["reference"]) for inputs in passes)
         return passes, torch.stack([inputs["learnt"].sum() for inputs in passes]).sum().clamp(min=1)
 
     def compute_loss(
@@ -200,9 +199,7 @@ class FragmentTrainer(DPOTrainer):
                 "rewards/accuracies": (margins > 0).float().mean(),
             }
         passes = self.current_gradient_accumulation_steps  # what is logged is a mean over them
-        found["answer_nll"] = nll * passes
-        if self.paired:
-            found["pair_loss"] = pair_loss * passes
+        found |= {"answer_nll": nll * passes, "pair_loss": pair_loss * passes}
         for name, value in found.items():
             self._metrics["train"][name].append(value.item())
         return self.settings.sft * nll + pair_loss

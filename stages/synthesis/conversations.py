@@ -10,11 +10,10 @@ from typing import Any
 
 from stages.errors import UserError
 from stages.synthesis.values import contains, scalars
-from stages.toolcall.schema import parse_tools
+from stages.toolcall.schema import parse_json, parse_tools
 from stages.toolcall.types import Kind, Reference, ReferenceCall, Task, Tool
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
-MAX_DEPTH = 64  # of lists and objects in each other
 
 
 def read_conversations(
@@ -38,7 +37,7 @@ def read_conversations(
         if not line.strip():
             continue
         where = f"{path}: line {number}"
-        content = _json(line, where)
+        content = parse_json(line, where)
         if not isinstance(content, dict):
             raise UserError(f"{where}: found {type(content).__name__}, expected an object with tools and messages")
         tools = tuple(parse_tools(_list(content, "tools", where), where))
@@ -59,25 +58,6 @@ def read_conversations(
     if not tasks and any(line.strip() for line in lines):
         raise UserError(f"{path}: found no assistant turn after another message, expected at least one")
     return tasks
-
-
-def _json(text: str, where: str) -> Any:
-    try:
-        value = json.loads(text)
-        if _deeper(value, MAX_DEPTH):
-            raise RecursionError
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}: not JSON: {error.msg} at column {error.colno}") from None
-    except ValueError:
-        raise UserError(f"{where}: not JSON: a number of too many digits") from None
-    except RecursionError:
-        raise UserError(f"{where}: found JSON nested deeper than {MAX_DEPTH} levels") from None
-    return value
-
-
-def _deeper(value: Any, levels: int) -> bool:
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels < 0 or any(_deeper(item, levels - 1) for item in items)
 
 
 def _list(content: dict[str, Any], field: str, where: str) -> list[Any]:
@@ -128,7 +108,7 @@ def _call(call: Any, where: str) -> dict[str, Any]:
         raise UserError(f"{where}.function.name: missing")
     arguments = function.get("arguments", {})
     if isinstance(arguments, str):
-        arguments = _json(arguments or "{}", f"{where}.function.arguments")
+        arguments = parse_json(arguments or "{}", f"{where}.function.arguments")
     if not isinstance(arguments, dict):
         raise UserError(f"{where}.function.arguments: found {type(arguments).__name__}, expected an object")
     identifier = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
@@ -175,6 +155,6 @@ def _reference(message: dict[str, Any], history: tuple[dict[str, Any], ...], too
 
 def _json_or_text(content: str) -> Any:
     try:
-        return _json(content, "")
+        return parse_json(content, "")
     except UserError:
         return content

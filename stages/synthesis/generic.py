@@ -41,7 +41,7 @@ def _parameters(schema: dict[str, Any], entities: Entities) -> dict[str, Any]:
 
 def _parameter(name: str, schema: dict[str, Any], entities: Entities) -> dict[str, Any]:
     kind = _kind(name, schema, entities)
-    if kind in ("object", "objects:1-2"):
+    if kind.startswith("object"):
         return {"values": kind, "fields": _parameters(schema if kind == "object" else schema["items"], entities)}
     said = name.replace("_", " ")
 
@@ -63,13 +63,19 @@ def _kind(name: str, schema: dict[str, Any], entities: Entities) -> str:
         return "object"
     if kind == "array":
         inner = _kind(name.removesuffix("s"), schema.get("items", {}), entities)
-        return "objects:1-2" if inner.startswith("object") else f"list:{inner}:1-2"
+        fewest = max(1, int(schema.get("minItems", 1)))
+        most = max(fewest, min(2, int(schema.get("maxItems", 2))))
+        return f"{'objects' if inner.startswith('object') else f'list:{inner}'}:{fewest}-{most}"
     if kind == "boolean":
         return "bool"
     if kind in ("integer", "number"):
-        top = schema.get("maximum", math.inf)
-        low = schema.get("minimum", next((start for start in (1, 0) if start < top), top - 30))
-        high = schema.get("maximum", low + 30)
+        step = 1 if kind == "integer" else 0
+        low = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf) + step)
+        high = schema.get("maximum", schema.get("exclusiveMaximum", math.inf) - step)
+        if low == -math.inf:
+            low = next((start for start in (1, 0) if start < high), high - 30)
+        if high == math.inf:
+            high = low + 30
         return f"int:{math.ceil(low)}-{math.floor(high)}" if kind == "integer" else f"number:{low}-{high}"
     if schema.get("format") in ("date", "time", "email"):
         return schema["format"]

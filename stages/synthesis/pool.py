@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from stages.door import log
 from stages.errors import UserError
 from stages.synthesis import generic
 from stages.synthesis.values import YEAR, Entities, Parameter, known
@@ -83,7 +84,10 @@ def load_pool(path: str | Path) -> Pool:
         specs = load_tools(file)
         phrases_file = file.resolve().parent.parent / "phrases" / file.name
         spoken = read_json(phrases_file) if phrases_file.exists() else {}
-        own = not ("tools" in spoken and any(tool.name in spoken["tools"] for tool in specs))
+        named = spoken.get("tools") if isinstance(spoken, dict) else None
+        own = not isinstance(named, dict) or not any(tool.name in named for tool in specs)
+        if own and phrases_file.exists():
+            log.warning("%s has no tool of %s, which is worded from names and descriptions", phrases_file, file)
         if own:
             spoken = {"tools": {tool.name: generic.phrases(tool, entities) for tool in specs}, "links": []}
         module = f"stages.synthesis.domains.{file.stem}"

@@ -2,13 +2,12 @@
 
 import math
 import random
-import shutil
 from collections import Counter
 from collections.abc import Set
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from stages.artifacts import REJECTED, TASKS, task_row, write_json, write_table
+from stages.artifacts import REJECTED, TASKS, task_row, whole_folder, write_json, write_table
 from stages.door import log
 from stages.errors import UserError
 from stages.params import Synthesis, load
@@ -204,14 +203,8 @@ def arranged(tasks: list[Task], seed: int) -> list[Task]:
 
 def write_folder(tasks: list[Task], rejected: list[Rejection], folder: Path) -> None:
     """All tables of the phase, whole or not at all; test.parquet holds both test splits."""
-    half_written = folder.with_name(folder.name + ".part")
-    shutil.rmtree(half_written, ignore_errors=True)
-    for name in ("train", "explore", "validation", "test"):
-        write_table(
-            [task_row(task) for task in tasks if task.split.split("_")[0] == name],
-            TASKS,
-            half_written / f"{name}.parquet",
-        )
-    write_table([asdict(rejection) for rejection in rejected], REJECTED, half_written / "rejected.parquet")
-    shutil.rmtree(folder, ignore_errors=True)
-    half_written.rename(folder)
+    with whole_folder(folder) as half_written:
+        for name in ("train", "explore", "validation", "test"):
+            rows = [task_row(task) for task in tasks if task.split.split("_")[0] == name]
+            write_table(rows, TASKS, half_written / f"{name}.parquet")
+        write_table([asdict(rejection) for rejection in rejected], REJECTED, half_written / "rejected.parquet")

@@ -1,8 +1,9 @@
 """Tool specifications: a subset of JSON Schema, checked once when read, and values checked against it.
 
 Types: string (format date, time or email; enum), integer, number, boolean, array, object; `required`, `default`,
-nullable as `"type": [T, "null"]` or `anyOf: [T, {"type": "null"}]`; `$ref` to a definition, which is put in its place.
-Annotations such as `title` are kept but not checked, and no value is held against `minimum` and `maximum`. [O]
+`const`; nullable as `"type": [T, "null"]` or `anyOf: [T, {"type": "null"}]`; `$ref` to a definition, which is put in
+its place. Annotations such as `title` are kept but not checked, and no value is held against bounds, lengths and
+patterns. [O]
 """
 
 import json
@@ -19,12 +20,13 @@ TYPES = ("string", "integer", "number", "boolean", "array", "object")
 DEFINITIONS = ("$defs", "definitions")
 # All that may stand in a tool without parameters: any other key could be misspelt ones.
 BESIDE_PARAMETERS = ("name", "description", "type", "strict", "title", "annotations", "returns", "outputSchema")
-REFUSED = ("anyOf", "oneOf", "allOf", "not", "$ref", "if")
+REFUSED = ("anyOf", "oneOf", "allOf", "not", "$ref", "if", "prefixItems")
 # Both dialects must be able to write a name, so it holds no space, quote, bracket, comma or equals sign.
 NAME = re.compile(r"[\w.$@:/+-]{1,64}")
 TIME = re.compile(r"\d{2}:\d{2}(:\d{2})?")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-MAX_DEPTH = 16
+MAX_DEPTH = 16  # of schemas in each other
+MAX_NESTING = 64  # of lists and objects in each other
 
 
 class SchemaError(UserError):
@@ -79,17 +81,32 @@ def load_tools(path: str | Path) -> list[Tool]:
 def read_json(path: str | Path) -> Any:
     """Any JSON file. Raises UserError naming the file, and the line where the JSON is broken."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start}: not UTF-8") from None
+    return parse_json(text, str(path))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Any JSON. Raises UserError that opens with `where`, also for what is nested deeper than 64 levels."""
+    try:
+        value = json.loads(text)
+        if _deeper(value, MAX_NESTING):
+            raise RecursionError
     except json.JSONDecodeError as error:
-        raise UserError(f"{path}: line {error.lineno}: not JSON: {error.msg}") from None
+        raise UserError(f"{where}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except ValueError:
-        raise UserError(f"{path}: not JSON: a number of too many digits") from None
+        raise UserError(f"{where}: not JSON: a number of too many digits") from None
     except RecursionError:
-        raise UserError(f"{path}: not JSON: nested too deep") from None
+        raise UserError(f"{where}: found JSON nested deeper than {MAX_NESTING} levels") from None
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_deeper(item, levels - 1) for item in items)
 
 
 def validate(value: Any, schema: dict[str, Any], where: str = "value") -> list[str]:
@@ -194,6 +211,8 @@ def _plain(schema: dict[str, Any], definitions: dict[str, Any], where: str) -> t
             raise SchemaError(f"{where}.$ref: found {reference} inside itself, expected a definition that ends")
         outer = {key: value for key, value in schema.items() if key != "$ref"}
         return _plain(definitions[reference] | outer, definitions | {reference: None}, where)
+    if "const" in schema:
+        schema = {key: value for key, value in schema.items() if key != "const"} | {"enum": [schema["const"]]}
     for keyword in ("anyOf", "oneOf"):
         match schema.get(keyword):
             case [dict(other), {"type": "null"}] | [{"type": "null"}, dict(other)]:
@@ -219,8 +238,9 @@ def _checked(schema: Any, definitions: dict[str, Any], where: str, depth: int) -
         _check_type(schema["type"], f"{where}.type")
     elif "enum" not in schema:
         raise SchemaError(f"{where}.type: missing, expected one of {', '.join(TYPES)}")
-    if "items" in schema:
-        schema = schema | {"items": _checked(schema["items"], definitions, f"{where}.items", depth + 1)}
+    for keyword in ("items", "additionalProperties"):
+        if keyword in schema and not isinstance(schema[keyword], bool):
+            schema = schema | {keyword: _checked(schema[keyword], definitions, f"{where}.{keyword}", depth + 1)}
     properties = schema.get("properties", {})
     if not isinstance(properties, dict):
         raise SchemaError(f"{where}.properties: found {_short(properties)}, expected an object")
@@ -253,7 +273,7 @@ def _check_type(kind: Any, where: str) -> None:
 
 
 def _check_range(schema: dict[str, Any], where: str) -> None:
-    for name in ("minimum", "maximum"):
+    for name in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems"):
         value = schema.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
             raise SchemaError(f"{where}.{name}: found {_short(value)}, expected a number")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from stages import params
+from stages.artifacts import whole_folder
 from stages.engine.base import is_adapter
 from stages.engine.transformers import load_adapter, load_whole
 from stages.errors import UserError, one_line
@@ -64,12 +64,9 @@ def load_trainable(
 
 def save(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path, engine: params.Engine) -> None:
     """Writes model, in the engine's dtype, or adapter, tokenizer and chat template to a folder, whole or not at all."""
-    out = Path(out)
-    half_written = out.with_name(out.name + ".part")
-    shutil.rmtree(half_written, ignore_errors=True)
-    write(model if isinstance(model, PeftModel) else model.to(getattr(torch, engine.dtype)), tokenizer, half_written)
-    shutil.rmtree(out, ignore_errors=True)
-    half_written.rename(out)
+    with whole_folder(out) as half_written:
+        kept = model if isinstance(model, PeftModel) else model.to(getattr(torch, engine.dtype))
+        write(kept, tokenizer, half_written)
 
 
 def write(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path) -> None:
