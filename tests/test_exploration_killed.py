@@ -18,7 +18,7 @@ KILLS = 10
 OUT = "data/exploration/it1.parquet"
 
 
-@pytest.mark.timeout(1200)  # beside other work on two cores it takes more than ten minutes
+@pytest.mark.timeout(600)
 def test_killed_ten_times_exploration_ends_with_the_same_bytes(tmp_path: Path) -> None:
     changes = yaml.safe_load((ROOT / "tests/smoke.yaml").read_text())
     changes["synthesis"] |= {"train": 100, "explore": 120}
