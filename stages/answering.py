@@ -14,7 +14,7 @@ from stages.toolcall.checker import check
 from stages.toolcall.dialect import read_answer
 from stages.toolcall.prompt import Prompter
 from stages.toolcall.scanner import join_bytes
-from stages.toolcall.types import PARAMETER_KINDS, SCENARIOS, Answer, ErrorKind, Task, Unparseable
+from stages.toolcall.types import OWN, PARAMETER_KINDS, SCENARIOS, Answer, ErrorKind, Task, Unparseable
 
 GROUPS = ("all", "complex", "simple", "seen", "unseen")
 
@@ -69,7 +69,8 @@ def checked(
 
 
 def group(name: str) -> pl.Expr:
-    """The rows of PREDICTIONS that an accuracy is about: one of GROUPS, or a scenario.
+    """The rows of PREDICTIONS that an accuracy is about: one of GROUPS, a scenario, or "own", those of a user's own
+    conversations.
 
     Seen and unseen is about the tools of the test splits.
     """
@@ -80,20 +81,16 @@ def group(name: str) -> pl.Expr:
         "simple": ~pl.col("complex"),
         "seen": ~unseen,
         "unseen": unseen,
+        "own": pl.col("task_id").str.starts_with(OWN),
     }
     return expressions.get(name, pl.col("scenario") == name)
-
-
-def scenarios(predictions: pl.DataFrame) -> list[str]:
-    """The scenarios that occur, in their usual order; a user's own last."""
-    present = set(predictions["scenario"])
-    return [name for name in SCENARIOS if name in present] + sorted(present.difference(SCENARIOS))
 
 
 def metrics(predictions: pl.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
     """The figures of a PREDICTIONS table, as they stand in metrics/<model>.json.
 
     accuracy.<group> and accuracy.scenario.<name>: {value, low, high, n}, shares with a 95% interval, null if empty.
+    Scenarios, and the group "own", stand there where they occur.
     errors.<kind>: wrong answers by their first wrong fragment; errors.parameter_share: of parameter kinds.
     unparseable: answers that break the dialect; refusals: right answers where no tool fits. Never the same answer.
     """
@@ -101,12 +98,14 @@ def metrics(predictions: pl.DataFrame, resamples: int, seed: int) -> dict[str, A
     def accuracy(name: str) -> dict[str, Any]:
         return asdict(bootstrap_mean(predictions.filter(group(name))["right"].to_numpy(), resamples, seed))
 
+    scenarios = set(predictions["scenario"])
+    groups = [*GROUPS, *(["own"] if predictions.select(group("own").any()).item() else [])]
     wrong = predictions.filter(~pl.col("right"))["error"].to_list()
     counts = {str(kind): wrong.count(kind) for kind in ErrorKind}
     of_parameters = sum(counts[kind] for kind in PARAMETER_KINDS)
     return {
-        "accuracy": {name: accuracy(name) for name in GROUPS}
-        | {"scenario": {name: accuracy(name) for name in scenarios(predictions)}},
+        "accuracy": {name: accuracy(name) for name in groups}
+        | {"scenario": {name: accuracy(name) for name in SCENARIOS if name in scenarios}},
         "errors": counts | {"parameter_share": of_parameters / len(wrong) if wrong else 0.0},
         "unparseable": predictions.filter(pl.col("errors").list.contains(str(ErrorKind.UNPARSEABLE))).height,
         "refusals": predictions.filter(pl.col("right") & (pl.col("scenario") == "irrelevant")).height,

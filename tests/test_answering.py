@@ -141,6 +141,14 @@ def test_metrics_have_the_schema_that_others_rely_on() -> None:
     assert set(figures["errors"]) == {str(kind) for kind in ErrorKind} | {"parameter_share"}
 
 
+def test_a_users_own_tasks_are_a_group_where_there_are_any() -> None:
+    own = TABLE.with_columns(task_id=pl.concat_str(pl.lit("user-"), "task_id")).filter(pl.col("split") == "test_unseen")
+    figures = metrics(pl.concat([TABLE, own]), 50, 1)
+    assert list(figures["accuracy"]) == [*GROUPS, "own", "scenario"]
+    assert figures["accuracy"]["own"]["value"] == pytest.approx(10 / 30)
+    assert figures["accuracy"]["own"]["n"] == 30
+
+
 def test_metrics_count_what_they_say() -> None:
     figures = metrics(TABLE, 200, 1)
     values = {name: (figures["accuracy"][name]["value"], figures["accuracy"][name]["n"]) for name in GROUPS}

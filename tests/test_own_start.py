@@ -134,7 +134,8 @@ def test_the_whole_pipeline_on_a_users_own_start(project: Path, caplog: pytest.L
     ]
     tasks = pl.concat(splits)
     assert {each["name"] for tools in tasks["tools"] for each in json.loads(tools)} == {each["name"] for each in TOOLS}
-    own = tasks.filter(pl.col("scenario") == "user")
+    own = tasks.filter(pl.col("task_id").str.starts_with("user-"))
+    assert set(own["scenario"]) == {"single", "report"}
     assert own.height == 60  # two assistant turns in each conversation
     assert '"There are 30 grams left."' in str(own["reference"].to_list())
 
@@ -144,10 +145,12 @@ def test_the_whole_pipeline_on_a_users_own_start(project: Path, caplog: pytest.L
         shown = predictions.filter(pl.col("prompt").str.contains('<tool_call>{"name": "feed_cat"', literal=True))
         assert shown.height > 0
         figures = json.loads(Path(f"metrics/{model}.json").read_text())
-        own_test = predictions.filter((pl.col("scenario") == "user") & (pl.col("split") != "validation"))
-        assert figures["accuracy"]["scenario"]["user"]["n"] == own_test.height > 0
+        own_test = predictions.filter(pl.col("task_id").str.starts_with("user-") & (pl.col("split") != "validation"))
+        assert figures["accuracy"]["own"]["n"] == own_test.height > 0
     assert json.loads(Path("metrics/latest.json").read_text())["model"] == "it1"
-    assert "| base | it0 | it1 |" in Path("report/report.md").read_text()
+    report = Path("report/report.md").read_text()
+    assert "| base | it0 | it1 |" in report
+    assert "| own | " in report
 
     params = load()
     file = "adapter_model.safetensors" if params.model.lora else "model.safetensors"

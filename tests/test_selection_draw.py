@@ -47,7 +47,7 @@ def test_scenarios_with_more_wrong_fragments_weigh_more():
     )
     profile = wrong_fragments(table)
     assert profile == {"parallel": 1.5, "single": 0.0}
-    scenarios = ["single", "parallel", "parallel", "user"]
+    scenarios = ["single", "parallel", "parallel", "report"]
     assert weights(scenarios, profile, 0.0) == [1.0] * 4
     assert weights(scenarios, profile, 1.0) == pytest.approx([0.0, 1.5 / 0.9375, 1.5 / 0.9375, 0.75 / 0.9375])
     half = weights(scenarios, profile, 0.5)

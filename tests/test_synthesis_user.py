@@ -2,19 +2,24 @@
 
 import json
 import random
+from pathlib import Path
 
 import pytest
+import yaml
 
+from stages.artifacts import read_tasks
 from stages.errors import UserError
 from stages.params import Mixture, Synthesis
 from stages.synthesis import generic
 from stages.synthesis.conversations import read_conversations
 from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import hold_out, rosters
-from stages.synthesis.run import accepted, learn_from, synthesise, tell_splits
+from stages.synthesis.run import accepted, learn_from, run, synthesise, tell_splits
 from stages.synthesis.verify import verify
+from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import SCENARIOS, Kind
 
+ROOT = Path(__file__).parents[1]
 SIZES = {"train": 60, "explore": 20, "validation": 10, "test_seen": 10}
 INVOICE = {
     "name": "create_invoice",
@@ -87,6 +92,7 @@ def params(**changes):
         "seed": 1,
         "tools": "x",
         "conversations": "x",
+        "simulate": True,
         "train_wording": 0.5,
         "typos": 0.3,
         "unseen_tools": 0.3,
@@ -95,6 +101,11 @@ def params(**changes):
         "train_irrelevant": 1.0,
     }
     return Synthesis(**{**fields, **sizes, "mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0)), **changes})
+
+
+@pytest.fixture(scope="module")
+def prompter():
+    return Prompter(load_tokenizer(ROOT / "data/base"), "pythonic", 200)
 
 
 @pytest.fixture
@@ -272,7 +283,7 @@ def written(tmp_path, *lines):
     return path
 
 
-def test_every_assistant_turn_is_a_task(tmp_path):
+def test_every_assistant_turn_is_a_task(tmp_path, prompter):
     result = {"role": "tool", "tool_call_id": "c1", "content": '{"degrees": 21, "sky": "clear"}'}
     report = {"role": "assistant", "content": "It is clear and 21 degrees."}
     ask = {"role": "assistant", "content": "For which city?"}
@@ -301,8 +312,7 @@ def test_every_assistant_turn_is_a_task(tmp_path):
     assert tasks[1].reference.values == ("21", "clear")
     assert tasks[1].messages[2]["tool_calls"][0]["function"]["arguments"] == {"city": "Oslo"}
     assert tasks[2].reference.parameters == (("get_weather", "city"),)
-    assert {t.scenario for t in tasks} == {"user"}
-    kept, rejected = accepted(tasks)
+    kept, rejected = accepted(tasks, prompter)
     assert kept == tasks
     assert rejected == []
 
@@ -336,7 +346,27 @@ def test_a_result_that_no_reader_of_json_takes_is_text(tmp_path):
         assert read_conversations(path, SIZES, set())[1].reference.values == (content,)
 
 
-def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path):
+def test_turns_have_the_scenario_whose_shape_they_have(tmp_path):
+    once, twice, other = call({"city": "Oslo"}), call({"city": "Oslo"}), call({})
+    twice["tool_calls"] *= 2
+    other["tool_calls"] = once["tool_calls"] + call({}, name="ping")["tool_calls"]
+    result = {"role": "tool", "tool_call_id": "c1", "content": '{"city": "Bergen"}'}
+    path = written(
+        tmp_path,
+        talk({"role": "system", "content": "Be brief."}, user("Oslo"), once, user("and then?"), once),
+        talk(user("Oslo"), twice) | {"tools": [CITY, PING]},
+        talk(user("Oslo"), other) | {"tools": [CITY, PING]},
+        talk(user("Oslo"), once) | {"tools": [CITY, PING]},
+        talk(user("Oslo"), once, result, once, result, {"role": "assistant", "content": "Bergen."}),
+        talk(user("weather?"), {"role": "assistant", "content": "For which city?"}),
+        talk(user("sing"), {"role": "assistant", "content": "I cannot."}),
+    )
+    scenarios = [t.scenario for t in read_conversations(path, SIZES, set())]
+    assert scenarios[:5] == ["single", "multi_turn", "parallel", "parallel_multiple", "multiple"]
+    assert scenarios[5:] == ["single", "dependent", "report", "missing_parameter", "irrelevant"]
+
+
+def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path, prompter):
     path = written(
         tmp_path,
         talk(user("weather"), call({"city": 5})),
@@ -345,8 +375,9 @@ def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path):
         talk(user("Oslo"), call({"city": "Oslo"})),
         talk(user("Oslo"), call({"city": "Oslo"})),
         talk(user("bye"), {"role": "assistant", "content": "Is there anything else?"}),
+        talk(user("so long " * 100), call({"city": "Oslo"})),
     )
-    kept, rejected = accepted(read_conversations(path, SIZES, set()))
+    kept, rejected = accepted(read_conversations(path, SIZES, set()), prompter)
     assert [t.task_id for t in kept] == ["user-00004-1"]
     assert [r.reason for r in rejected] == [
         "argument against schema",
@@ -354,11 +385,14 @@ def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path):
         "reference fails its own check",
         "exact",
         "nothing to check",
+        "does not fit the model",
     ]
+    assert rejected[-1].detail.startswith("user-00007-1: ")
+    assert rejected[-1].detail.endswith("tokens, expected at most model.max_length = 200")
     done = {"role": "tool", "tool_call_id": "c1", "content": '{"status": "ok"}'}
     said = {"role": "assistant", "content": "Done, the lamp is on."}
     path = written(tmp_path, talk(user("Oslo"), call({"city": "Oslo"}), done, said))
-    assert [r.reason for r in accepted(read_conversations(path, SIZES, set()))[1]] == ["nothing to check"]
+    assert [r.reason for r in accepted(read_conversations(path, SIZES, set()), prompter)[1]] == ["nothing to check"]
 
 
 def test_splits_depend_on_the_line_alone_and_keep_held_out_tools_apart(tmp_path):
@@ -395,14 +429,14 @@ def test_conversations_that_chance_sent_to_the_tests_are_warned_about(tmp_path, 
     assert "give more conversations or raise synthesis.train" in record.getMessage()
 
 
-def test_what_became_of_conversations_is_told(tmp_path, caplog):
+def test_what_became_of_conversations_is_told(tmp_path, caplog, prompter):
     caplog.set_level("INFO")
     path = written(
         tmp_path,
         *[talk(user(f"Weather {i}"), call({"city": "Oslo"})) for i in (1, 2, 3, 3)],
         *[talk(user(f"hi {i}"), {"role": "assistant", "content": "Hello!"}) for i in range(2)],
     )
-    kept, rejected = learn_from(path, SIZES, set(), set())
+    kept, rejected = learn_from(path, SIZES, set(), set(), prompter)
     assert (len(kept), len(rejected)) == (3, 3)
     assert caplog.records[0].getMessage() == (
         "conversations: 6 assistant turns, 3 kept, 3 rejected "
@@ -410,22 +444,64 @@ def test_what_became_of_conversations_is_told(tmp_path, caplog):
     )
     path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo"})))
     caplog.clear()
-    learn_from(path, SIZES, set(), set())
+    learn_from(path, SIZES, set(), set(), prompter)
     assert caplog.records[0].getMessage() == "conversations: 1 assistant turns, 1 kept, 0 rejected"
 
 
-def test_conversations_that_give_no_task_are_an_error(tmp_path, caplog):
+def test_conversations_that_give_no_task_are_an_error(tmp_path, caplog, prompter):
     caplog.set_level("INFO")
-    assert learn_from(written(tmp_path, "", " "), SIZES, set(), set()) == ([], [])
+    assert learn_from(written(tmp_path, "", " "), SIZES, set(), set(), prompter) == ([], [])
     assert caplog.records == []
     with pytest.raises(UserError, match=r"talks.jsonl: found no assistant turn after another message"):
-        learn_from(written(tmp_path, talk(user("hi"))), SIZES, set(), set())
+        learn_from(written(tmp_path, talk(user("hi"))), SIZES, set(), set(), prompter)
     hello = talk(user("hi"), {"role": "assistant", "content": "Hello!"})
     message = (
         r"talks.jsonl: 1 assistant turns, 0 kept, 1 rejected \(reference fails its own check: 1\), .*user-00001-1: "
     )
     with pytest.raises(UserError, match=message):
-        learn_from(written(tmp_path, hello), SIZES, set(), set())
+        learn_from(written(tmp_path, hello), SIZES, set(), set(), prompter)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder in which synthesis runs with the parameters that it is called with; small sizes."""
+
+    def runs(max_length=1024, **changes):
+        fields = yaml.safe_load((ROOT / "params.yaml").read_text())
+        fields["model"] |= {"path": str(ROOT / "data/base"), "max_length": max_length}
+        sizes = {"train": 10, "explore": 10, "validation": 10, "test_seen": 10, "test_unseen": 10}
+        own = {"tools": "tools.json", "conversations": "talks.jsonl", "unseen_tools": 0.0, "validation_tools": 0.0}
+        fields["synthesis"] |= sizes | own | changes
+        Path("params.yaml").write_text(yaml.safe_dump(fields))
+        run()
+        return [task for name in ("train", "explore", "validation", "test") for task in tasks_of(name)]
+
+    def tasks_of(name):
+        return read_tasks(f"data/synthesis/{name}.parquet")
+
+    monkeypatch.chdir(tmp_path)
+    Path("tools.json").write_text(json.dumps([CITY, PING]))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/entities.json").symlink_to(ROOT / "data/entities.json")
+    return runs
+
+
+def test_nothing_but_conversations_where_nothing_is_simulated(tmp_path, project):
+    written(tmp_path, *(talk(user(f"Weather {i}"), call({"city": "Oslo"})) for i in range(50)))
+    tasks = project(simulate=False)
+    assert sorted(task.task_id for task in tasks) == [f"user-{number:05d}-1" for number in range(1, 51)]
+    assert {task.split for task in tasks} == {"train", "explore", "validation", "test_seen"}
+    assert len(project(simulate=True)) == 90  # no tool is held out, so there is no unseen test split
+    written(tmp_path, "")
+    with pytest.raises(UserError, match=r"talks.jsonl: found no conversation, expected some: synthesis.simulate"):
+        project(simulate=False)
+
+
+def test_a_task_too_long_for_the_model_is_found_at_once(tmp_path, project):
+    written(tmp_path, "")
+    with pytest.raises(UserError, match=r"task \w+-\d{5}: \d+ tokens, expected at most model.max_length = 90"):
+        project(max_length=90)
+    assert not Path("data/synthesis").exists()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stages.answering import GROUPS
 from stages.report.comparison import Comparison
 from stages.report.pairs import Shown, Side
 from stages.statistics import Estimate
@@ -73,7 +72,8 @@ def percent(estimate: dict[str, Any] | Estimate, sign: str = "") -> str:
 def accuracy_table(figures: dict[str, dict[str, Any]]) -> str:
     """Groups down, models across."""
     accuracies = [figure["accuracy"] for figure in figures.values()]
-    rows = [[name, accuracies[0][name]["n"], *(percent(each[name]) for each in accuracies)] for name in GROUPS]
+    groups = [name for name in accuracies[0] if name != "scenario"]
+    rows = [[name, accuracies[0][name]["n"], *(percent(each[name]) for each in accuracies)] for name in groups]
     for name, first in accuracies[0]["scenario"].items():
         rows.append([f"scenario {name}", first["n"], *(percent(each["scenario"][name]) for each in accuracies)])
     return grid(["tasks", "n", *figures], rows)

@@ -20,7 +20,6 @@ from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.schema import read_json
 
 FOLDER = Path("report")
-GROUPS_TESTED = ("all", "complex")
 CURVES = ("loss", "answer_nll", "pair_loss", "margin", "accuracy", "chosen_logprob", "rejected_logprob")
 
 
@@ -42,8 +41,9 @@ def run() -> None:
     for model, reference in previous.items():
         if reference not in models:
             raise UserError(f"params.yaml: iterations.{model}.previous: found {reference!r}, expected one of {models}")
+    tested = [name for name in ("all", "complex", "own") if name in figures[latest]["accuracy"]]
     comparisons = [
-        compare(tests, model, reference, name, resamples, seed) for model, reference in versus for name in GROUPS_TESTED
+        compare(tests, model, reference, name, resamples, seed) for model, reference in versus for name in tested
     ]
     progress = compare(tests, latest, "it0", "complex", resamples, seed)
     summary = {

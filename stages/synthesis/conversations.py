@@ -11,7 +11,7 @@ from typing import Any
 from stages.errors import UserError
 from stages.synthesis.values import contains, scalars
 from stages.toolcall.schema import parse_json, parse_tools
-from stages.toolcall.types import Kind, Reference, ReferenceCall, Task, Tool
+from stages.toolcall.types import OWN, Kind, Reference, ReferenceCall, Task, Tool
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -54,7 +54,8 @@ def read_conversations(
             if message["role"] == "assistant" and index > 0:
                 history = tuple(messages[:index])
                 reference = _reference(message, history, tools)
-                tasks.append(Task(f"user-{number:05d}-{index}", split, "user", tools, history, reference))
+                scenario = _scenario(reference, history, tools)
+                tasks.append(Task(f"{OWN}{number:05d}-{index}", split, scenario, tools, history, reference))
     if not tasks and any(line.strip() for line in lines):
         raise UserError(f"{path}: found no assistant turn after another message, expected at least one")
     return tasks
@@ -151,6 +152,20 @@ def _reference(message: dict[str, Any], history: tuple[dict[str, Any], ...], too
         ]
         return Reference(Kind.QUESTION, parameters=tuple(named), text=text)
     return Reference(Kind.REFUSAL, text=text)
+
+
+def _scenario(reference: Reference, history: tuple[dict[str, Any], ...], tools: tuple[Tool, ...]) -> str:
+    """The scenario of which the pool's tasks have this shape, so that calibration can tell a user's turns apart."""
+    texts = {Kind.QUESTION: "missing_parameter", Kind.REPORT: "report", Kind.REFUSAL: "irrelevant"}
+    if reference.kind in texts:
+        return texts[reference.kind]
+    if len(reference.calls) > 1:
+        return "parallel" if len({call.name for call in reference.calls}) == 1 else "parallel_multiple"
+    if history[-1]["role"] == "tool":
+        return "dependent"
+    if any(message["role"] == "assistant" for message in history):
+        return "multi_turn"
+    return "multiple" if len(tools) > 1 else "single"
 
 
 def _json_or_text(content: str) -> Any:

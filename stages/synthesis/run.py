@@ -20,6 +20,7 @@ from stages.synthesis.programs import Roster, execute, hold_out, possible, roste
 from stages.synthesis.verbalise import LEARNT, Sample, verbalise
 from stages.synthesis.verify import Rejection, format_error, verify
 from stages.synthesis.world import SimulationError
+from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import Kind, Task
 
 FOLDER = Path("data/synthesis")
@@ -33,18 +34,25 @@ DRAWN = tuple(reversed(SPLITS))
 
 def run() -> None:
     """Makes data/synthesis/{train,explore,validation,test,rejected}.parquet and metrics/synthesis.json."""
-    params = load().synthesis
+    everything = load()
+    params, model = everything.synthesis, everything.model
+    prompter = Prompter(load_tokenizer(model.path), model.dialect, model.max_length)
     pool = load_pool(params.tools)
     unseen = hold_out(pool, params.unseen_tools, random.Random(f"{params.seed}/unseen"))
     others = replace(pool, tools=tuple(tool for tool in pool.tools if tool.name not in unseen))
     own = hold_out(others, params.validation_tools, random.Random(f"{params.seed}/validation"), least=0)
     counts = (len(pool.tools), len(unseen), len(own))
     log.info("%d tools in the pool, %d of them only for the unseen test split, %d only for validation", *counts)
-    samples, rejected = synthesise(params, pool, unseen, own)
+    samples, rejected = synthesise(params, pool, unseen, own) if params.simulate else ([], [])
     sizes = {split: getattr(params, split) for split in SPLITS if split != "test_unseen"}
-    users, refused = learn_from(params.conversations, sizes, unseen, own)
+    users, refused = learn_from(params.conversations, sizes, unseen, own, prompter)
+    if not params.simulate and not users:
+        raise UserError(f"{params.conversations}: found no conversation, expected some: synthesis.simulate is false")
     rejected += refused
-    tasks = arranged([sample.task for sample in samples], params.seed) + users
+    simulated = arranged([sample.task for sample in samples], params.seed)
+    for task in simulated:
+        prompter.sample(task)  # here and not after hours, in the iteration that draws a task too long for the model
+    tasks = simulated + users
     write_folder(tasks, rejected, FOLDER)
     write_json(metrics(samples, users, rejected, pool.entities), METRICS)
     log.info("%d tasks, %d of them from conversations; %d candidates rejected", len(tasks), len(users), len(rejected))
@@ -129,13 +137,15 @@ def quotas(params: Synthesis, roster: Roster, count: int, learnt: bool) -> dict[
     return apportion(count, weights)
 
 
-def learn_from(path: str, sizes: dict[str, int], unseen: Set[str], own: Set[str]) -> tuple[list[Task], list[Rejection]]:
+def learn_from(
+    path: str, sizes: dict[str, int], unseen: Set[str], own: Set[str], prompter: Prompter
+) -> tuple[list[Task], list[Rejection]]:
     """The tasks of a user's conversations, and what was rejected. Logs what became of them.
 
     Raises UserError when a file that is not empty gives no task.
     """
     turns = read_conversations(path, sizes, unseen, own)
-    users, rejected = accepted(turns)
+    users, rejected = accepted(turns, prompter)
     if not turns:
         return users, rejected
     told = f"{len(turns)} assistant turns, {len(users)} kept, {len(rejected)} rejected"
@@ -149,19 +159,19 @@ def learn_from(path: str, sizes: dict[str, int], unseen: Set[str], own: Set[str]
     return users, rejected
 
 
-def accepted(tasks: list[Task]) -> tuple[list[Task], list[Rejection]]:
-    """A user's tasks that pass the format layer, without repetitions."""
+def accepted(tasks: list[Task], prompter: Prompter) -> tuple[list[Task], list[Rejection]]:
+    """A user's tasks that pass the format layer and fit the model, without repetitions."""
     kept: list[Task] = []
     rejected: list[Rejection] = []
     seen: set[str] = set()
     for task in tasks:
         row = task_row(task)
         key = row["tools"] + row["messages"]
-        problem = format_error(task) or _unchecked(task)
+        problem = format_error(task) or _unchecked(task) or _unfit(task, prompter)
         if problem:
-            rejected.append(Rejection("user", "format", problem[0], f"{task.task_id}: {problem[1]}"))
+            rejected.append(Rejection(task.scenario, "format", problem[0], f"{task.task_id}: {problem[1]}"))
         elif key in seen:
-            rejected.append(Rejection("user", "duplicate", "exact", task.task_id))
+            rejected.append(Rejection(task.scenario, "duplicate", "exact", task.task_id))
         else:
             seen.add(key)
             kept.append(task)
@@ -189,6 +199,15 @@ def _unchecked(task: Task) -> tuple[str, str] | None:
     asks_nothing = reference.kind is Kind.QUESTION and not reference.parameters
     tells_nothing = reference.kind is Kind.REPORT and not reference.values
     return ("nothing to check", reference.text) if asks_nothing or tells_nothing else None
+
+
+def _unfit(task: Task, prompter: Prompter) -> tuple[str, str] | None:
+    """(reason, detail) of a task that is too long for the model, or that its chat template refuses."""
+    try:
+        prompter.sample(task)
+    except UserError as error:
+        return "does not fit the model", str(error).removeprefix(f"task {task.task_id}: ")
+    return None
 
 
 def arranged(tasks: list[Task], seed: int) -> list[Task]:

@@ -130,6 +130,7 @@ SCENARIOS = (
     "irrelevant",
     "report",
 )
+OWN = "user-"
 SIMPLE = ("single",)  # everything else is complex: not one call to one obvious tool [P]
 
 
@@ -139,7 +140,7 @@ class Task:
 
     `messages` are OpenAI chat messages; assistant calls stand in `tool_calls` with `arguments` as a dict, tool results
     in `tool` messages.
-    `scenario` is one of SCENARIOS, or "user" for a user's own conversations.
+    `scenario` is one of SCENARIOS; the ids of tasks from a user's own conversations start with OWN.
     """
 
     task_id: str
@@ -151,8 +152,6 @@ class Task:
 
     @property
     def complex(self) -> bool:
-        if self.scenario == "user":  # may be of any shape
-            return len(self.tools) != 1 or len(self.reference.calls) != 1
         return self.scenario not in SIMPLE
 
 
