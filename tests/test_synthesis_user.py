@@ -346,6 +346,39 @@ def test_a_result_that_no_reader_of_json_takes_is_text(tmp_path):
         assert read_conversations(path, SIZES, set())[1].reference.values == (content,)
 
 
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("From which start date?", ("startDate",)),
+        ("Which startDate, and in which city?", ("startDate", "city")),
+        ("In which city did it happen?", ("city",)),
+        ("Your city is noted, ok?", ()),
+        ("I cannot do that. Which city would help?", ("city",)),
+    ],
+)
+def test_a_question_asks_by_the_checkers_own_rules(tmp_path, prompter, text, asked):
+    fields = {name: {"type": "string"} for name in ("startDate", "id", "city")}
+    tool = CITY | {"parameters": {"type": "object", "properties": fields, "required": [*fields]}}
+    path = written(tmp_path, {"tools": [tool], "messages": [user("x"), {"role": "assistant", "content": text}]})
+    [task] = read_conversations(path, SIZES, set())
+    assert [name for _, name in task.reference.parameters] == [name for name in fields if name in asked]
+    assert len(accepted([task], prompter)[0]) == bool(asked)
+
+
+def test_a_report_tells_of_all_results_by_the_checkers_own_rules(tmp_path, prompter):
+    twice = call({"city": "Oslo"})
+    twice["tool_calls"] *= 2
+    results = [
+        {"role": "tool", "tool_call_id": "c1", "content": json.dumps(result)}
+        for result in ({"order": "A1", "city": "Lyon", "count": 1}, {"order": "A2", "city": "Porto", "total": 1200.5})
+    ]
+    report = {"role": "assistant", "content": "A1 is in Lyon and A2 in Porto, for $1,200.50 in all."}
+    path = written(tmp_path, talk(user("x"), twice, *results, report))
+    task = read_conversations(path, SIZES, set())[1]
+    assert task.reference.values == ("A1", "Lyon", "A2", "Porto", "1200.5")
+    assert accepted([task], prompter)[0] == [task]
+
+
 def test_turns_have_the_scenario_whose_shape_they_have(tmp_path):
     once, twice, other = call({"city": "Oslo"}), call({"city": "Oslo"}), call({})
     twice["tool_calls"] *= 2
@@ -382,9 +415,9 @@ def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path, prompter):
     assert [r.reason for r in rejected] == [
         "argument against schema",
         "unknown tool",
-        "reference fails its own check",
+        "neither question, report nor refusal",
         "exact",
-        "nothing to check",
+        "neither question, report nor refusal",
         "does not fit the model",
     ]
     assert rejected[-1].detail.startswith("user-00007-1: ")
@@ -392,7 +425,9 @@ def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path, prompter):
     done = {"role": "tool", "tool_call_id": "c1", "content": '{"status": "ok"}'}
     said = {"role": "assistant", "content": "Done, the lamp is on."}
     path = written(tmp_path, talk(user("Oslo"), call({"city": "Oslo"}), done, said))
-    assert [r.reason for r in accepted(read_conversations(path, SIZES, set()), prompter)[1]] == ["nothing to check"]
+    assert [r.reason for r in accepted(read_conversations(path, SIZES, set()), prompter)[1]] == [
+        "report of nothing in the results"
+    ]
 
 
 def test_splits_depend_on_the_line_alone_and_keep_held_out_tools_apart(tmp_path):
@@ -418,7 +453,7 @@ def test_conversations_that_all_show_a_held_out_tool_are_warned_about(tmp_path, 
     assert [record.levelname for record in caplog.records] == ["INFO"]
     tell_splits(read_conversations(path, SIZES, {"get_weather"}), {"get_weather"})
     assert "test_unseen 20" in caplog.records[1].getMessage()
-    assert "each shows a held-out tool: lower synthesis.unseen_tools" in caplog.records[2].getMessage()
+    assert "100% of them show a held-out tool" in caplog.records[2].getMessage()
 
 
 def test_conversations_that_chance_sent_to_the_tests_are_warned_about(tmp_path, caplog):
@@ -440,7 +475,7 @@ def test_what_became_of_conversations_is_told(tmp_path, caplog, prompter):
     assert (len(kept), len(rejected)) == (3, 3)
     assert caplog.records[0].getMessage() == (
         "conversations: 6 assistant turns, 3 kept, 3 rejected "
-        "(reference fails its own check: 2, duplicate: 1; see data/synthesis/rejected.parquet)"
+        "(neither question, report nor refusal: 2, duplicate: 1; see data/synthesis/rejected.parquet)"
     )
     path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo"})))
     caplog.clear()
@@ -456,7 +491,8 @@ def test_conversations_that_give_no_task_are_an_error(tmp_path, caplog, prompter
         learn_from(written(tmp_path, talk(user("hi"))), SIZES, set(), set(), prompter)
     hello = talk(user("hi"), {"role": "assistant", "content": "Hello!"})
     message = (
-        r"talks.jsonl: 1 assistant turns, 0 kept, 1 rejected \(reference fails its own check: 1\), .*user-00001-1: "
+        r"talks.jsonl: 1 assistant turns, 0 kept, 1 rejected "
+        r"\(neither question, report nor refusal: 1\), .*user-00001-1: "
     )
     with pytest.raises(UserError, match=message):
         learn_from(written(tmp_path, hello), SIZES, set(), set(), prompter)
@@ -495,6 +531,24 @@ def test_nothing_but_conversations_where_nothing_is_simulated(tmp_path, project)
     written(tmp_path, "")
     with pytest.raises(UserError, match=r"talks.jsonl: found no conversation, expected some: synthesis.simulate"):
         project(simulate=False)
+
+
+def test_a_split_without_tasks_is_an_error_at_once(tmp_path, project):
+    written(tmp_path, *(talk(user(f"Weather {i}"), call({"city": "Oslo"})) for i in range(50)))
+    message = (
+        r"found no tasks for train, explore, validation \(train 0, explore 0, validation 0, test 50\); .*unseen_tools"
+    )
+    with pytest.raises(UserError, match=message):
+        project(simulate=False, unseen_tools=1.0)
+    assert not Path("data/synthesis").exists()
+    assert len(project(simulate=False, explore=0)) == 50
+
+
+def test_answers_that_generation_would_cut_are_warned_about(tmp_path, project, caplog):
+    written(tmp_path, talk(user("Weather"), call({"city": "Oslo " * 50})))
+    project()
+    [warning] = [record for record in caplog.records if "max_tokens" in record.getMessage()]
+    assert warning.getMessage().startswith("1 of 41 answers are longer than engine.max_tokens = 128")
 
 
 def test_a_task_too_long_for_the_model_is_found_at_once(tmp_path, project):

@@ -9,6 +9,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from stages.errors import UserError
+from stages.toolcall import hermes
 from stages.toolcall.prompt import SELF_EVALUATION_QUESTION, Prompter, load_tokenizer
 from stages.toolcall.scanner import cut
 from stages.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Task, Tool
@@ -181,6 +182,15 @@ def test_messages_that_the_template_refuses_name_their_task() -> None:
 def test_a_template_that_hides_the_tools_is_refused() -> None:
     with pytest.raises(UserError, match="leaves out the tools"):
         prompter("llama3")
+
+
+def test_calls_stand_in_the_history_also_where_the_template_leaves_them_out() -> None:
+    plain = "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}"
+    plain += "{% for m in messages %}{{ m.content }}\n{% endfor %}"
+    by = Prompter(tokenizer(plain), "hermes", 1000)
+    earlier = hermes.render(Answer((Call("get_weather", {"city": "Oslo"}),)))
+    assert earlier in shown(by.prompt_ids(TASK), by)
+    assert shown(prompter("qwen3").prompt_ids(TASK), by).count('"get_weather"') == 2  # the tool, and the call once
 
 
 def test_a_template_that_refuses_a_conversation_is_named() -> None:

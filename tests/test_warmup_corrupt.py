@@ -86,6 +86,17 @@ def test_the_samples_ask_about_right_and_wrong_answers_in_turn(tmp_path):
         assert (prompter.dialect.render(TASKS[index].reference.answer()) in asked) or not right
 
 
+def test_samples_too_long_for_the_model_are_passed_over(tmp_path):
+    save_tokenizer(tmp_path)
+    tokenizer = load_tokenizer(tmp_path)
+    _, rows, _ = self_evaluation_rows(TASKS, 8, Prompter(tokenizer, "pythonic", 1000), 1, strict=False)
+    lengths = [len(prompt) + len(completion) for prompt, completion in rows]
+    limit = sorted(lengths)[3]
+    about, kept, rights = self_evaluation_rows(TASKS, 8, Prompter(tokenizer, "pythonic", limit), 1, strict=False)
+    assert kept == [row for row, length in zip(rows, lengths, strict=True) if length <= limit]
+    assert 4 <= len(kept) == len(about) == len(rights) < 8
+
+
 def test_more_tools_longer_lists_and_more_calls_are_harder():
     few = Task("t", "train", "single", TOOLS[:1], (), Reference(Kind.CALLS, (call("f", a=1),)))
     marks = difficulty([few, TASKS[1], TASKS[0]])

@@ -5,13 +5,15 @@ turn is a task [O].
 import hashlib
 import json
 from collections.abc import Set
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from stages.errors import UserError
-from stages.synthesis.values import contains, scalars
+from stages.synthesis.values import scalars
 from stages.toolcall.schema import parse_json, parse_tools
 from stages.toolcall.types import OWN, Kind, Reference, ReferenceCall, Task, Tool
+from stages.toolcall.wording import text_share
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -130,28 +132,27 @@ def _split(line: str, sizes: dict[str, int]) -> str:
 
 
 def _reference(message: dict[str, Any], history: tuple[dict[str, Any], ...], tools: tuple[Tool, ...]) -> Reference:
-    """Calls as they are. Text after a tool result is a report of the values of that result which it names; text that
-    ends in "?" asks for the required parameters that it names; any other text must be a refusal, or the format layer
-    throws it away.
+    """Calls as they are. Text after tool results is a report of the values of these which it tells; text that asks for
+    required parameters is a question; any other must be a refusal. The checker's rules say what a text tells and asks.
     """
     if "tool_calls" in message:
         functions = [call["function"] for call in message["tool_calls"]]
         calls = [ReferenceCall(f["name"], {name: [value] for name, value in f["arguments"].items()}) for f in functions]
         return Reference(Kind.CALLS, calls=tuple(calls))
     text = message["content"].strip()
-    if history[-1]["role"] == "tool":
-        values = [v if isinstance(v, str) else json.dumps(v) for v in scalars(_json_or_text(history[-1]["content"]))]
-        return Reference(
-            Kind.REPORT, values=tuple(dict.fromkeys(v for v in values if v and contains(text, v))), text=text
-        )
-    if text.endswith("?"):
-        required = [(tool.name, name) for tool in tools for name in tool.parameters.get("required", [])]
-        low = text.lower()
-        named = [
-            (tool, name) for tool, name in required if name.lower() in low or name.replace("_", " ").lower() in low
+    results = [message["content"] for message in takewhile(lambda each: each["role"] == "tool", reversed(history))]
+    if results:
+        found = [scalar for result in reversed(results) for scalar in scalars(_json_or_text(result))]
+        values = dict.fromkeys(value if isinstance(value, str) else json.dumps(value) for value in found)
+        told = [
+            value
+            for value in values
+            if value.strip() and text_share(text, Reference(Kind.REPORT, values=(value,))) == 1
         ]
-        return Reference(Kind.QUESTION, parameters=tuple(named), text=text)
-    return Reference(Kind.REFUSAL, text=text)
+        return Reference(Kind.REPORT, values=tuple(told), text=text)
+    required = [(tool.name, name) for tool in tools for name in tool.parameters.get("required", [])]
+    asked = [each for each in required if text_share(text, Reference(Kind.QUESTION, parameters=(each,))) == 1]
+    return Reference(Kind.QUESTION if asked else Kind.REFUSAL, parameters=tuple(asked), text=text)
 
 
 def _scenario(reference: Reference, history: tuple[dict[str, Any], ...], tools: tuple[Tool, ...]) -> str:

@@ -22,12 +22,14 @@ from stages.synthesis.verify import Rejection, format_error, verify
 from stages.synthesis.world import SimulationError
 from stages.toolcall.prompt import Prompter, load_tokenizer
 from stages.toolcall.types import Kind, Task
+from stages.toolcall.wording import text_share
 
 FOLDER = Path("data/synthesis")
 METRICS = Path("metrics/synthesis.json")
 SURPLUS = 1.1  # candidates drawn for each task still wanted
 ROUNDS = 8  # of drawing until every scenario of every split is full
 OWN = "validation of its own tools"
+WITHHELD = 0.4  # share of a user's tasks that may show held-out tools without a warning
 # Test tasks come first, so that of two duplicates the training side loses its one.
 DRAWN = tuple(reversed(SPLITS))
 
@@ -49,10 +51,9 @@ def run() -> None:
     if not params.simulate and not users:
         raise UserError(f"{params.conversations}: found no conversation, expected some: synthesis.simulate is false")
     rejected += refused
-    simulated = arranged([sample.task for sample in samples], params.seed)
-    for task in simulated:
-        prompter.sample(task)  # here and not after hours, in the iteration that draws a task too long for the model
-    tasks = simulated + users
+    tasks = arranged([sample.task for sample in samples], params.seed) + users
+    check_splits(tasks, params)
+    check_lengths(tasks, prompter, everything.engine.max_tokens)
     write_folder(tasks, rejected, FOLDER)
     write_json(metrics(samples, users, rejected, pool.entities), METRICS)
     log.info("%d tasks, %d of them from conversations; %d candidates rejected", len(tasks), len(users), len(rejected))
@@ -167,7 +168,7 @@ def accepted(tasks: list[Task], prompter: Prompter) -> tuple[list[Task], list[Re
     for task in tasks:
         row = task_row(task)
         key = row["tools"] + row["messages"]
-        problem = format_error(task) or _unchecked(task) or _unfit(task, prompter)
+        problem = _unchecked(task) or format_error(task) or _unfit(task, prompter)
         if problem:
             rejected.append(Rejection(task.scenario, "format", problem[0], f"{task.task_id}: {problem[1]}"))
         elif key in seen:
@@ -182,23 +183,60 @@ def tell_splits(users: list[Task], held: Set[str]) -> None:
     """Logs where a user's tasks went. Those that show a held-out tool are never learnt from."""
     counts = Counter(task.split for task in users)
     log.info("tasks from conversations: %s", ", ".join(f"{split} {counts[split]}" for split in SPLITS))
-    if counts["train"] + counts["explore"]:
-        return
-    why = "all fell to validation and test by chance: give more conversations or raise synthesis.train"
-    if all(held & {tool.name for tool in task.tools} for task in users):
-        why = (
-            "each shows a held-out tool: lower synthesis.unseen_tools and synthesis.validation_tools "
-            "(0: no tool is held out)"
+    withheld = sum(not held.isdisjoint(tool.name for tool in task.tools) for task in users) / len(users)
+    if withheld > WITHHELD:
+        log.warning(
+            "%.0f%% of them show a held-out tool and are not learnt from; lower synthesis.unseen_tools and "
+            "synthesis.validation_tools (0: no tool is held out)",
+            100 * withheld,
         )
-    log.warning("no conversation is learnt from, %s", why)
+    elif not counts["train"] + counts["explore"]:
+        log.warning(
+            "no conversation is learnt from, all fell to validation and test by chance: give more conversations or "
+            "raise synthesis.train"
+        )
+
+
+def check_splits(tasks: list[Task], params: Synthesis) -> None:
+    """Raises UserError when a split that is to have tasks has none."""
+    wanted = {
+        "train": params.train,
+        "explore": params.explore,
+        "validation": params.validation,
+        "test": params.test_seen + params.test_unseen,
+    }
+    have = Counter(task.split.split("_")[0] for task in tasks)
+    if empty := [split for split, size in wanted.items() if size and not have[split]]:
+        found = ", ".join(f"{split} {have[split]}" for split in wanted)
+        raise UserError(
+            f"synthesis: found no tasks for {', '.join(empty)} ({found}); give more tools or conversations, raise the "
+            "sizes of these splits, or hold fewer tools out (synthesis.unseen_tools, synthesis.validation_tools)"
+        )
+
+
+def check_lengths(tasks: list[Task], prompter: Prompter, max_tokens: int) -> None:
+    """Raises UserError for a task that is too long for the model: here and not in the iteration that draws it, hours
+    later. Warns of answers that no model can give.
+    """
+    answers = [len(answer) for _, answer in map(prompter.sample, tasks)]
+    if cut := sum(length > max_tokens for length in answers):
+        log.warning(
+            "%d of %d answers are longer than engine.max_tokens = %d (the longest has %d): cut, they are never right",
+            cut,
+            len(answers),
+            max_tokens,
+            max(answers),
+        )
 
 
 def _unchecked(task: Task) -> tuple[str, str] | None:
-    """(reason, detail) of a reference with which any text would be right."""
+    """(reason, detail) of a text with which any other would be right, or none."""
     reference = task.reference
-    asks_nothing = reference.kind is Kind.QUESTION and not reference.parameters
-    tells_nothing = reference.kind is Kind.REPORT and not reference.values
-    return ("nothing to check", reference.text) if asks_nothing or tells_nothing else None
+    if reference.kind is Kind.REPORT and not reference.values:
+        return "report of nothing in the results", reference.text
+    if reference.kind is Kind.REFUSAL and text_share(reference.text, reference) < 1:
+        return "neither question, report nor refusal", reference.text
+    return None
 
 
 def _unfit(task: Task, prompter: Prompter) -> tuple[str, str] | None:

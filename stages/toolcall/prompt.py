@@ -56,6 +56,7 @@ class Prompter:
         try:
             shown = self._template([{"role": "user", "content": "?"}], [PROBE])
             self.end_id, self._question_ids = self._self_evaluation_turn()
+            self._writes_calls = dialect_name == "hermes" and self._template_writes_calls()
         except TemplateError as error:
             raise UserError(f"the tokenizer's chat template refuses a plain conversation: {error}") from None
         if PROBE.name not in shown:
@@ -124,7 +125,9 @@ class Prompter:
         )
 
     def _messages(self, messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Messages as the template takes them: content is text everywhere, earlier calls stand in the dialect."""
+        """Messages as the template takes them: content is text everywhere, earlier calls stand in the dialect, which a
+        template that writes calls does itself in Hermes form.
+        """
         shown = []
         for message in messages:
             content = message.get("content") or ""
@@ -133,7 +136,7 @@ class Prompter:
             given = {key: message[key] for key in ("name", "tool_call_id") if key in message}
             entry = {"role": message["role"], "content": content} | given
             if message.get("tool_calls"):
-                if self.dialect_name == "hermes":
+                if self._writes_calls:
                     entry["tool_calls"] = message["tool_calls"]
                 else:
                     functions = [call["function"] for call in message["tool_calls"]]
@@ -141,6 +144,20 @@ class Prompter:
                     entry["content"] = self.dialect.render(Answer(calls))
             shown.append(entry)
         return shown
+
+    def _template_writes_calls(self) -> bool:
+        """Whether earlier calls appear in a prompt; some templates leave them out."""
+        function = {"name": PROBE.name, "arguments": {"probe": "placeholder-of-a-value"}}
+        messages: list[dict[str, Any]] = [
+            {"role": "user", "content": "?"},
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [{"id": "call00001", "type": "function", "function": function}],
+            },
+            {"role": "tool", "content": "1", "name": PROBE.name, "tool_call_id": "call00001"},
+        ]
+        return "placeholder-of-a-value" in self._template(messages, [PROBE])
 
     def _self_evaluation_turn(self) -> tuple[int, tuple[int, ...]]:
         """The id that ends an assistant turn, and the ids between it and the answer to the self-evaluation question."""

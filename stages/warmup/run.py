@@ -32,8 +32,6 @@ def run() -> None:
     answers = [prompter.sample(task) for task in tasks]
     count = round(len(tasks) * settings.self_evaluation / (1 - settings.self_evaluation))
     about, questions, _ = self_evaluation_rows(tasks, count, prompter, settings.seed, params.evaluation.strict)
-    for index, question in zip(about, questions, strict=True):
-        prompter.check_length(tasks[index].task_id, *question)
     hard = difficulty(tasks)
     hard += [hard[index] for index in about]
     log.info("warmup: %d answers and %d self-evaluations", len(answers), len(questions))
@@ -64,8 +62,8 @@ def self_evaluation_rows(
     """About `count` samples that ask "is this answer correct?", right and wrong answers in turn.
 
     Returns the index of each sample's task, its (prompt ids, completion ids), and whether its answer is right. Tasks
-    come in random order, again from the start when all were used; a task for which no wrong answer is found is passed
-    over in its turn.
+    come in random order, again from the start when all were used; a task for which no wrong answer is found, or whose
+    sample is too long for the model, is passed over in its turn.
     """
     chance = random.Random(f"{seed}/self-evaluation")
     material = gather(tasks)
@@ -80,8 +78,11 @@ def self_evaluation_rows(
         if answer is None:
             continue
         prompt = prompter.selfeval_ids(prompter.prompt_ids(tasks[index]), prompter.completion_ids(answer))
+        completion = prompter.selfeval_completion_ids(right)
+        if len(prompt) + len(completion) > prompter.max_length:
+            continue
         about.append(index)
-        rows.append((prompt, prompter.selfeval_completion_ids(right)))
+        rows.append((prompt, completion))
         rights.append(right)
     return about, rows, rights
 
