@@ -29,6 +29,7 @@ PARAMS = Synthesis(
     seed=3,
     tools="data/tools",
     conversations="data/conversations.jsonl",
+    simulate=True,
     train=90,
     explore=45,
     validation=45,
