@@ -2,8 +2,8 @@
 `... table`. `... rates [--arms ARM ...] [--rates RATE ...] [--last it1]` tries learning rates on seed 1.
 
 An arm is the pipeline of dvc.yaml with some parameters changed, as `dvc exp run -S ...` would change them. Each runs in
-a copy of the project below tmp/claims; all copies share the DVC cache, so what an arm has in common with iTool is not
-computed again, and an interrupted run goes on where it stopped. What a run found stands in
+a copy of the project below tmp/claims; all copies share DVC's cache of runs, so what an arm has in common with others is
+not computed again, and an interrupted run goes on where it stopped. What a run found stands in
 benchmarks/claims/<arm>-<seed>.json, and a run that has its file is skipped: `right` and `parameter` hold one character
 a test task, in the order of data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file
 made with other parameters, tasks or base model (of `larger`: the small one that it grew from) than the project's
@@ -127,9 +127,7 @@ def origin_of(fields: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def copy_of_project(folder: Path, arm: str, seed: int, rate: float) -> None:
-    """The project with the arm's parameters, and what is done already: by the arm at another rate, by iTool with the
-    same seed, or by the project's last run.
-    """
+    """The project with the arm's parameters."""
     making = folder.with_name(f"{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)  # of a run that was killed here
     making.mkdir(parents=True)
@@ -137,11 +135,6 @@ def copy_of_project(folder: Path, arm: str, seed: int, rate: float) -> None:
         shutil.copytree(COPIES / "larger", making / "data/larger")
     copy_project(making, overrides(arm, seed, rate))
     dvc(making, "cache", "dir", str(ROOT / ".dvc/cache"))
-    others = [each for name in (arm, "itool") for each in sorted(COPIES.glob(f"{name}-{seed}-*[0-9]"))]
-    before = next((each for each in others if each != folder), ROOT)
-    shutil.copytree(before / "metrics", making / "metrics")
-    shutil.copy(before / "dvc.lock", making)
-    dvc(making, "checkout", "--quiet", "--allow-missing")
     shutil.rmtree(folder, ignore_errors=True)
     making.rename(folder)
 

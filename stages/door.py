@@ -14,8 +14,8 @@ def enter(run: Callable[..., None], *arguments: str) -> None:
     """Calls `run` with the named command line arguments as keywords, e.g. `enter(run, "iteration")` for `--iteration
     it1`.
 
-    A `UserError` ends the process with its one line on stderr and exit status 1; any other exception is a bug and
-    keeps its traceback.
+    A `UserError` ends the process with its one line on stderr and exit status 1, Ctrl-C with one word; any other
+    exception is a bug and keeps its traceback.
     """
     parser = argparse.ArgumentParser(description=run.__doc__)
     for argument in arguments:
@@ -27,3 +27,5 @@ def enter(run: Callable[..., None], *arguments: str) -> None:
         run(**vars(parser.parse_args()))
     except UserError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

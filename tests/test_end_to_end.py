@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 from smoke import ROOT, copy_project, dvc
 
 from stages import artifacts
+from stages.door import enter
 from stages.toolcall.types import SCENARIOS
 
 TINY = yaml.safe_load((ROOT / "tests/smoke.yaml").read_text())
@@ -89,6 +91,26 @@ def test_no_stage_looks_for_a_model_elsewhere(phase: str) -> None:
 def test_a_second_repro_runs_nothing(project: Path) -> None:
     assert changed(project) == set()
     assert "Running stage" not in dvc(project, "repro")
+
+
+def test_what_was_computed_before_is_taken_from_the_cache(project: Path) -> None:
+    """DVC keeps no run of a stage of which one output that is no metric is not cached."""
+    (project / "data/models/it0/model.safetensors").unlink()
+    for lost in ("data/synthesis/test.parquet", "data/pairs/it1.parquet", "data/predictions/it1.parquet", "metrics/it0.json"):
+        (project / lost).unlink()
+    shutil.rmtree(project / "data/models/it1")
+    told = dvc(project, "repro")
+    assert told.count("is cached - skipping run") == 6
+    assert "Running stage" not in told
+
+
+def test_ctrl_c_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    with pytest.raises(SystemExit, match="^interrupted$"):
+        enter(run)
 
 
 def test_what_a_change_reruns(project: Path) -> None:
