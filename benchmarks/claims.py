@@ -2,13 +2,12 @@
 `... table`. `... rates [--arms ARM ...] [--rates RATE ...] [--last it1]` tries learning rates on seed 1.
 
 An arm is the pipeline of dvc.yaml with some parameters changed, as `dvc exp run -S ...` would change them. Each runs in
-a copy of the project below tmp/claims; all copies share DVC's cache of runs, so what an arm has in common with others is
-not computed again, and an interrupted run goes on where it stopped. What a run found stands in
-benchmarks/claims/<arm>-<seed>.json, and a run that has its file is skipped: `right` and `parameter` hold one character
-a test task, in the order of data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file
-made with other parameters, tasks or base model (of `larger`: the small one that it grew from) than the project's
-present ones counts for nothing. Of other code it is not known: where a change of stages/ may change results, delete
-those that it may change.
+a copy of the project below tmp/claims; all copies share DVC's cache, so no stage runs twice on the same inputs, and an
+interrupted run goes on where it stopped. What a run found stands in benchmarks/claims/<arm>-<seed>.json, and a run that
+has its file is skipped: `right` and `parameter` hold one character a test task, in the order of
+data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file made with other parameters,
+tasks or base model (of `larger`: the small one that it grew from) than the project's present ones counts for nothing.
+Of other code it is not known: where a change of stages/ may change results, delete those that it may change.
 
 Rates are judged by validation alone, after the last iteration, and stand in benchmarks/claims/rates/<arm>-<rate>.json.
 RATE holds the best ones.

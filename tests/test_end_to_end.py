@@ -96,7 +96,12 @@ def test_a_second_repro_runs_nothing(project: Path) -> None:
 def test_what_was_computed_before_is_taken_from_the_cache(project: Path) -> None:
     """DVC keeps no run of a stage of which one output that is no metric is not cached."""
     (project / "data/models/it0/model.safetensors").unlink()
-    for lost in ("data/synthesis/test.parquet", "data/pairs/it1.parquet", "data/predictions/it1.parquet", "metrics/it0.json"):
+    for lost in (
+        "data/synthesis/test.parquet",
+        "data/pairs/it1.parquet",
+        "data/predictions/it1.parquet",
+        "metrics/it0.json",
+    ):
         (project / lost).unlink()
     shutil.rmtree(project / "data/models/it1")
     told = dvc(project, "repro")
@@ -109,7 +114,7 @@ def test_ctrl_c_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "argv", ["stage"])
-    with pytest.raises(SystemExit, match="^interrupted$"):
+    with pytest.raises(SystemExit, match=r"^interrupted$"):
         enter(run)
 
 
