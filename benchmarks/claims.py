@@ -6,7 +6,7 @@ a copy of the project below tmp/claims; all copies share DVC's cache, so no stag
 interrupted run goes on where it stopped. What a run found stands in benchmarks/claims/<arm>-<seed>.json, and a run that
 has its file is skipped: `right` and `parameter` hold one character a test task, in the order of
 data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file made with other parameters,
-tasks or base model (of `larger`: the small one that it grew from) than the project's present ones counts for nothing.
+tasks or base model (of `larger` and `big`: the small one) than the project's present ones counts for nothing.
 Of other code it is not known: where a change of stages/ may change results, delete those that it may change.
 
 Rates are judged by validation alone, after the last iteration, and stand in benchmarks/claims/rates/<arm>-<rate>.json.
@@ -86,9 +86,15 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "margin_0.3": {"fragments": {"margin": 0.3}},
     "span_rest": {"fragments": {"span": "rest"}},
 }
-# Made by benchmarks/larger.py, and trained as sft_more.
+# Of models that benchmarks/larger.py makes. `larger` has three times the parameters and is trained as sft_more. `big`
+# has 13 times as many and four times the width, so its rates are a quarter of the small one's.
 LARGER: dict[str, dict[str, Any]] = {"larger": UNSEARCHED | EASY_TOO | {"model": {"path": "data/larger"}}}
-ARMS = RIVALS | ABLATIONS | LARGER
+BIG: dict[str, dict[str, Any]] = {
+    f"big_{name}": RIVALS[name] | {"model": {"path": "data/big"}, "warmup": {"learning_rate": 0.001}}
+    for name in ("itool", "sft_more", "sft_same", "rejection_sampling", "fragments_independent")
+}
+RATE |= dict.fromkeys(BIG, 0.002)
+ARMS = RIVALS | ABLATIONS | LARGER | BIG
 
 
 def overrides(arm: str, seed: int, rate: float | None = None) -> dict[str, Any]:
@@ -130,8 +136,9 @@ def copy_of_project(folder: Path, arm: str, seed: int, rate: float) -> None:
     making = folder.with_name(f"{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)  # of a run that was killed here
     making.mkdir(parents=True)
-    if arm in LARGER:
-        shutil.copytree(COPIES / "larger", making / "data/larger")
+    if arm in LARGER | BIG:
+        path = ARMS[arm]["model"]["path"]
+        shutil.copytree(COPIES / Path(path).name, making / path)
     copy_project(making, overrides(arm, seed, rate))
     dvc(making, "cache", "dir", str(ROOT / ".dvc/cache"))
     shutil.rmtree(folder, ignore_errors=True)
@@ -266,6 +273,7 @@ def table(found: Results) -> str:
     lines = []
     rows = [("itool", "base"), ("itool", "it0"), ("itool", "it1"), ("itool", "it2")]
     rows += [(arm, "last") for arm in RIVALS | ABLATIONS] + [("larger", model) for model in ("base", "it0", "last")]
+    rows += [("big_itool", "base"), ("big_itool", "it0"), *((arm, "last") for arm in BIG)]
     for arm, model in rows:
         seeds = found.seeds(arm)
         if not seeds:
@@ -275,8 +283,9 @@ def table(found: Results) -> str:
             model = found.last(arm)
         groups = [percent(mean(found.grid(arm, model, name, seeds))) for name in ("all", "complex", "simple", "unseen")]
         over = ["-", "-"]
-        if shared := found.seeds("itool", arm):
-            best, it0 = (found.grid("itool", name, "complex", shared) for name in ("it3", "it0"))
+        ours = "big_itool" if arm in BIG else "itool"
+        if shared := found.seeds(ours, arm):
+            best, it0 = (found.grid(ours, name, "complex", shared) for name in ("it3", "it0"))
             mine = found.grid(arm, model, "complex", shared)
             over = [percent(mean(mine - it0), "+"), percent(mean(best - mine), "+")]
         trained = model not in ("base", "it0")

@@ -1,24 +1,29 @@
-"""A base model of more than three times the parameters: `python -m benchmarks.larger`, then `python -m
-benchmarks.claims run --arms larger`.
+"""Base models of more parameters, for `python -m benchmarks.claims run --arms ...` and the arms named here.
 
-The embedded base with wider feed-forward layers. What is new multiplies into nothing at first, so the larger model
-starts where the small one ended, and is trained on from there with the same recipe.
+    python -m benchmarks.larger 3x     # arm larger; on two CPU cores
+    python -m benchmarks.larger 13x    # arms big_*; needs a GPU
+
+3x is the embedded base with wider feed-forward layers. What is new multiplies into nothing at first, so the larger
+model starts where the small one ended, and is trained on from there with the same recipe. 13x starts from nothing and
+goes through all levels of the corpus in one leg.
 """
 
 import argparse
 import copy
 import sys
-from pathlib import Path
 
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
-from stages.base.train import OUT, Leg, fit
+from stages.base.train import OUT, Leg, fit, new_model
 from tests.smoke import ROOT
 
-LARGER = ROOT / "tmp/claims/larger"
+FOLDERS = {"3x": ROOT / "tmp/claims/larger", "13x": ROOT / "tmp/claims/big"}
 WIDTH = 1792  # of a feed-forward layer; 384 in the small model
-LEG = Leg("larger", 6_000_000, rate=5e-4)  # at 2e-3 it ended behind the small base on validation
+LEGS = {
+    "3x": Leg("larger", 6_000_000, rate=5e-4),  # at 2e-3 it ended behind the small base on validation
+    "13x": Leg("big", 80_000_000, (0.0, 0.03, 0.07, 0.12), rate=3e-3, batch=32_768, workers=7),
+}
 
 
 def widened(small: Qwen3ForCausalLM, width: int) -> Qwen3ForCausalLM:
@@ -40,12 +45,15 @@ def widened(small: Qwen3ForCausalLM, width: int) -> Qwen3ForCausalLM:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("size", choices=list(LEGS))
+    size = parser.parse_args().size
     torch.set_num_threads(2)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(ROOT / OUT)
     small = Qwen3ForCausalLM.from_pretrained(ROOT / OUT)
-    large = widened(small, WIDTH)
-    print(f"{small.num_parameters():,} -> {large.num_parameters():,} parameters", file=sys.stderr)
-    fit(large, PreTrainedTokenizerFast.from_pretrained(ROOT / OUT), LEG, Path(LARGER), [])
+    model = widened(small, WIDTH) if size == "3x" else new_model(tokenizer, width=512, layers=4, head=64)
+    print(f"{small.num_parameters():,} -> {model.num_parameters():,} parameters", file=sys.stderr)
+    fit(model, tokenizer, LEGS[size], FOLDERS[size], [])
 
 
 if __name__ == "__main__":

@@ -6,9 +6,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import torch
+from torch.utils.data import DataLoader
+from transformers import PreTrainedTokenizerFast
 
 from stages.base import phrasing, words
 from stages.base.corpus import LEVELS, dialogue
+from stages.base.train import Batches, Leg
 from stages.synthesis import verbalise
 from stages.toolcall import pythonic
 
@@ -37,6 +41,15 @@ def test_learnt_calls_are_valid_for_their_tools(level: int) -> None:
 def test_samples_differ_in_their_tools() -> None:
     names = [tool.name for talk in TALKS for tool in talk.tools]
     assert len(set(names)) > 0.9 * len(names)
+
+
+def test_workers_make_samples_of_their_own() -> None:
+    leg = Leg("test", 10**9, batch=2048, workers=2)
+    batches = Batches(PreTrainedTokenizerFast.from_pretrained(ROOT / "data/base"), leg)
+    loader = iter(DataLoader(batches, batch_size=None, num_workers=leg.workers))
+    (first, _), (second, _) = next(loader), next(loader)
+    assert torch.equal(first, next(iter(batches))[0])
+    assert not torch.equal(first, second)
 
 
 def test_no_tool_and_no_description_is_shared() -> None:

@@ -1,11 +1,12 @@
 """Trains tokenizer and weights of the embedded base model: `python -m stages.base --leg 1`, then `--leg 2` (make
 base-model).
 
-A 4-layer Qwen3 of width 128. AdamW on embeddings and norms, Muon on matrices. The first leg goes through the levels of
-stages.base.corpus from easy to hard, the second one starts from its model and stays on the hardest. Loss on assistant
-turns only, and the language-model head runs on those positions only: most of a sample is prompt. The layers multiply in
-bf16, where a CPU has it 1.6 times as fast as float32 throughout (docs/LOG.md); weights, attention and optimisers stay
-in float32.
+A 4-layer Qwen3 of width 128; benchmarks/larger.py trains others the same way. AdamW on embeddings and norms, Muon on
+matrices. The first leg goes through the levels of stages.base.corpus from easy to hard, the second one starts from its
+model and stays on the hardest. Loss on assistant turns only, and the language-model head runs on those positions only:
+most of a sample is prompt. The layers multiply in bf16, where a CPU has it 1.6 times as fast as float32 throughout
+(docs/LOG.md); weights, attention and optimisers stay in float32. A GPU, where there is one, computes all of it under
+autocast to bf16.
 """
 
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from stages.base.corpus import LEVELS, dialogue
@@ -28,19 +29,21 @@ from stages.errors import UserError
 OUT = Path("data/base")
 SEED = 2
 VOCABULARY = 2048
-TOKENS_A_BATCH = 4096
 
 
 @dataclass(frozen=True)
 class Leg:
     """A training: its tokens, prompts and padding included, and the shares of them at which each level begins. 15% of
-    the samples of a level come from the levels before. `rate` is the highest learning rate, of either optimiser.
+    the samples of a level come from the levels before. `rate` is the highest learning rate, of either optimiser,
+    `batch` the tokens of an update, and `workers` the processes that make samples, each its own ones.
     """
 
     name: str
     tokens: int
     starts: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
     rate: float = 5e-3
+    batch: int = 4096
+    workers: int = 1
 
 
 LEGS = {"1": Leg("1", 38_000_000, (0.0, 0.06, 0.13, 0.22)), "2": Leg("2", 42_000_000)}
@@ -78,19 +81,22 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
 
 
 class Batches(IterableDataset):
-    """Endless (ids, targets) batches of about TOKENS_A_BATCH tokens, samples of like length together; targets
-    are -100 where not learnt.
+    """Endless (ids, targets) batches of about leg.batch tokens, samples of like length together; targets are -100
+    where not learnt.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, leg: Leg) -> None:
         self.tokenizer, self.leg = tokenizer, leg
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        rng = Random(f"{SEED}/corpus/{self.leg.name}")
-        assistant = self.tokenizer.convert_tokens_to_ids("<|assistant|>")
+        worker = get_worker_info()
+        number = f"/{worker.id}" if worker and worker.id else ""
+        rng = Random(f"{SEED}/corpus/{self.leg.name}{number}")
+        assistant, end = (self.tokenizer.convert_tokens_to_ids(token) for token in ("<|assistant|>", END))
+        tokens = self.leg.tokens / self.leg.workers
         seen = 0
         while True:
-            level = max(i for i, start in enumerate(self.leg.starts) if seen >= start * self.leg.tokens)
+            level = max(i for i, start in enumerate(self.leg.starts) if seen >= start * tokens)
             talks = [dialogue(level if rng.random() < 0.85 else rng.randint(0, level), rng) for _ in range(512)]
             texts = [
                 self.tokenizer.apply_chat_template(t.messages, tools=[x.spec() for x in t.tools], tokenize=False)
@@ -104,14 +110,14 @@ class Batches(IterableDataset):
                     if token == assistant:
                         turn += 1
                         learning = talk.learned[turn]
-                    elif token == self.tokenizer.eos_token_id:
+                    elif token == end:
                         learning = False
                 rows.append((ids, targets))
             rows.sort(key=lambda row: len(row[0]))
             batches: list[list[tuple[list[int], list[int]]]] = []
             batch: list[tuple[list[int], list[int]]] = []
             for row in rows:
-                if batch and len(row[0]) * (len(batch) + 1) > TOKENS_A_BATCH:
+                if batch and len(row[0]) * (len(batch) + 1) > self.leg.batch:
                     batches.append(batch)
                     batch = []
                 batch.append(row)
@@ -124,16 +130,17 @@ class Batches(IterableDataset):
                 yield torch.tensor(padded), torch.tensor(learnt)
 
 
-def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
+def new_model(tokenizer: PreTrainedTokenizerFast, width: int, layers: int, head: int) -> Qwen3ForCausalLM:
+    """Two query heads, of `head` dimensions, share a key-value head; feed-forward layers are three times as wide."""
     torch.manual_seed(SEED)
     config = Qwen3Config(
         vocab_size=VOCABULARY,
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=32,
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // head,
+        num_key_value_heads=width // head // 2,
+        head_dim=head,
         max_position_embeddings=1024,
         rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
         tie_word_embeddings=True,
@@ -162,7 +169,7 @@ def train(leg: str) -> None:
     torch.set_num_threads(2)
     if leg == "1":
         tokenizer = train_tokenizer()
-        fit(new_model(tokenizer), tokenizer, LEGS[leg], OUT, [])
+        fit(new_model(tokenizer, width=128, layers=4, head=32), tokenizer, LEGS[leg], OUT, [])
     else:
         curve = json.loads((OUT / "training.json").read_text())["curve"]
         model = Qwen3ForCausalLM.from_pretrained(OUT)
@@ -174,14 +181,16 @@ def fit(
 ) -> None:
     """Trains on a leg's tokens; writes the model to `out` every 500 updates and at the end, `curve` prolonged."""
     before = curve[-1]["tokens"] if curve else 0
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device)  # type: ignore[arg-type]
     for layer in model.model.modules():
-        if isinstance(layer, torch.nn.Linear):
+        if isinstance(layer, torch.nn.Linear) and device.type == "cpu":
             layer.forward = partial(in_bf16, layer)  # type: ignore[method-assign]
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     rest = [p for p in model.parameters() if all(p is not m for m in matrices)]
     muon = Muon(matrices, lr=leg.rate)
     adamw = torch.optim.AdamW(rest, lr=leg.rate, betas=(0.9, 0.95), weight_decay=0.0)
-    batches = iter(DataLoader(Batches(tokenizer, leg), batch_size=None, num_workers=1, prefetch_factor=16))
+    batches = iter(DataLoader(Batches(tokenizer, leg), batch_size=None, num_workers=leg.workers, prefetch_factor=16))
     seen, step, start, recent = 0, 0, time.monotonic(), []
     while seen < leg.tokens:
         ids, targets = next(batches)
@@ -190,16 +199,17 @@ def fit(
         for optimizer in (muon, adamw):
             for group in optimizer.param_groups:
                 group["lr"] = leg.rate * scale
-        loss = loss_of(model, ids, targets)
+        with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+            loss = loss_of(model, ids.to(device), targets.to(device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in (muon, adamw):
             optimizer.step()
             optimizer.zero_grad()
         seen, step = seen + ids.numel(), step + 1
-        recent.append(loss.item())
+        recent.append(loss.detach())
         if step % 50 == 0:
-            mean = sum(recent) / len(recent)
+            mean = torch.stack(recent).mean().item()
             curve.append({"tokens": before + seen, "loss": round(mean, 4)})
             rate = seen / (time.monotonic() - start)
             log.info("tokens %.2fM of %.0fM, loss %.4f, %.0f tokens/s", seen / 1e6, leg.tokens / 1e6, mean, rate)
