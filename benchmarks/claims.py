@@ -6,8 +6,8 @@ a copy of the project below tmp/claims; all copies share DVC's cache, so no stag
 interrupted run goes on where it stopped. What a run found stands in benchmarks/claims/<arm>-<seed>.json, and a run that
 has its file is skipped: `right` and `parameter` hold one character a test task, in the order of
 data/synthesis/test.parquet, 1 where the model is right, or has any wrong parameter. A file made with other parameters,
-tasks or base model (of `larger` and `big`: the small one) than the project's present ones counts for nothing.
-Of other code it is not known: where a change of stages/ may change results, delete those that it may change.
+tasks or base model (of `larger` and `big_*`: the small one) than the project's present ones counts for nothing.
+Of other code, and of a larger model trained anew, it is not known: delete the results that these may change.
 
 Rates are judged by validation alone, after the last iteration, and stand in benchmarks/claims/rates/<arm>-<rate>.json.
 RATE holds the best ones.
@@ -87,7 +87,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "span_rest": {"fragments": {"span": "rest"}},
 }
 # Of models that benchmarks/larger.py makes. `larger` has three times the parameters and is trained as sft_more. `big`
-# has 13 times as many and four times the width, so its rates are a quarter of the small one's.
+# has 13 times as many and four times the width: its rates are a quarter of the small one's in the warm-up and of
+# iTool's in the iterations.
 LARGER: dict[str, dict[str, Any]] = {"larger": UNSEARCHED | EASY_TOO | {"model": {"path": "data/larger"}}}
 BIG: dict[str, dict[str, Any]] = {
     f"big_{name}": RIVALS[name] | {"model": {"path": "data/big"}, "warmup": {"learning_rate": 0.001}}
@@ -136,9 +137,8 @@ def copy_of_project(folder: Path, arm: str, seed: int, rate: float) -> None:
     making = folder.with_name(f"{folder.name}.making")
     shutil.rmtree(making, ignore_errors=True)  # of a run that was killed here
     making.mkdir(parents=True)
-    if arm in LARGER | BIG:
-        path = ARMS[arm]["model"]["path"]
-        shutil.copytree(COPIES / Path(path).name, making / path)
+    if model := ARMS[arm].get("model"):
+        shutil.copytree(COPIES / Path(model["path"]).name, making / model["path"])
     copy_project(making, overrides(arm, seed, rate))
     dvc(making, "cache", "dir", str(ROOT / ".dvc/cache"))
     shutil.rmtree(folder, ignore_errors=True)

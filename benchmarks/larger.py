@@ -1,15 +1,16 @@
 """Base models of more parameters, for `python -m benchmarks.claims run --arms ...` and the arms named here.
 
     python -m benchmarks.larger 3x     # arm larger; on two CPU cores
-    python -m benchmarks.larger 13x    # arms big_*; needs a GPU
+    python -m benchmarks.larger 13x    # arms big_*; minutes on a GPU, days without one
 
 3x is the embedded base with wider feed-forward layers. What is new multiplies into nothing at first, so the larger
-model starts where the small one ended, and is trained on from there with the same recipe. 13x starts from nothing and
+model starts where the small one ended, and is trained on from there, on the hardest level. 13x starts from nothing and
 goes through all levels of the corpus in one leg.
 """
 
 import argparse
 import copy
+import shutil
 import sys
 
 import torch
@@ -18,8 +19,8 @@ from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 from stages.base.train import OUT, Leg, fit, new_model
 from tests.smoke import ROOT
 
-FOLDERS = {"3x": ROOT / "tmp/claims/larger", "13x": ROOT / "tmp/claims/big"}
-WIDTH = 1792  # of a feed-forward layer; 384 in the small model
+FOLDERS = {"3x": ROOT / "tmp/claims/larger", "13x": ROOT / "tmp/claims/big"}  # the arms' model.path ends the same
+WIDTH = 1792  # of a feed-forward layer of 3x; 384 in the small model
 LEGS = {
     "3x": Leg("larger", 6_000_000, rate=5e-4),  # at 2e-3 it ended behind the small base on validation
     "13x": Leg("big", 80_000_000, (0.0, 0.03, 0.07, 0.12), rate=3e-3, batch=32_768, workers=7),
@@ -50,10 +51,16 @@ def main() -> None:
     size = parser.parse_args().size
     torch.set_num_threads(2)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(ROOT / OUT)
-    small = Qwen3ForCausalLM.from_pretrained(ROOT / OUT)
-    model = widened(small, WIDTH) if size == "3x" else new_model(tokenizer, width=512, layers=4, head=64)
-    print(f"{small.num_parameters():,} -> {model.num_parameters():,} parameters", file=sys.stderr)
-    fit(model, tokenizer, LEGS[size], FOLDERS[size], [])
+    if size == "3x":
+        model = widened(Qwen3ForCausalLM.from_pretrained(ROOT / OUT), WIDTH)
+    else:
+        model = new_model(tokenizer, width=512, head=64)
+    print(f"{model.num_parameters():,} parameters", file=sys.stderr)
+    folder = FOLDERS[size]
+    making = folder.with_name(f"{folder.name}.making")  # no arm may start from a model that is not trained yet
+    fit(model, tokenizer, LEGS[size], making, [])
+    shutil.rmtree(folder, ignore_errors=True)
+    making.rename(folder)
 
 
 if __name__ == "__main__":

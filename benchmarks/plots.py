@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
-from benchmarks.claims import ARMS, MODELS, ROOT, Results, mean, tried
+from benchmarks.claims import ABLATIONS, LARGER, MODELS, RIVALS, ROOT, Results, mean, tried
 from stages.statistics import Estimate
 
 rcParams.update(
@@ -46,7 +46,7 @@ def by_iteration(found: Results) -> Figure:
 def by_arm(found: Results) -> Figure:
     """What each arm's last model is better by than iTool's on complex tasks, on the seeds that both have."""
     rows = []
-    for arm in ARMS:
+    for arm in RIVALS | ABLATIONS | LARGER:
         seeds = found.seeds("itool", arm)
         if seeds and arm != "itool":
             mine, best = (found.grid(name, found.last(name), "complex", seeds) for name in (arm, "itool"))
@@ -69,7 +69,7 @@ def by_rate() -> Figure:
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     shares = {key: each[-1] for key, each in sorted(tried().items()) if len(each) == len(MODELS[1:])}
-    for arm in ARMS:
+    for arm in RIVALS | ABLATIONS | LARGER:
         ends = {rate: share for (name, rate), share in shares.items() if name == arm}
         if ends:
             style = "o-" if arm == "itool" else ".--"

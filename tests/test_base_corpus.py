@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast
 
-from stages.base import phrasing, words
+from stages.base import phrasing, train, words
 from stages.base.corpus import LEVELS, dialogue
 from stages.base.train import Batches, Leg
 from stages.synthesis import verbalise
@@ -43,13 +44,30 @@ def test_samples_differ_in_their_tools() -> None:
     assert len(set(names)) > 0.9 * len(names)
 
 
+TOKENIZER = PreTrainedTokenizerFast.from_pretrained(ROOT / "data/base")
+
+
 def test_workers_make_samples_of_their_own() -> None:
-    leg = Leg("test", 10**9, batch=2048, workers=2)
-    batches = Batches(PreTrainedTokenizerFast.from_pretrained(ROOT / "data/base"), leg)
-    loader = iter(DataLoader(batches, batch_size=None, num_workers=leg.workers))
-    (first, _), (second, _) = next(loader), next(loader)
-    assert torch.equal(first, next(iter(batches))[0])
+    def loader(workers: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        batches = Batches(TOKENIZER, Leg("test", 10**9, batch=2048, workers=workers))
+        return iter(DataLoader(batches, batch_size=None, num_workers=workers))
+
+    alone, two = loader(1), loader(2)
+    first, second = next(two)[0], next(two)[0]
+    assert torch.equal(first, next(alone)[0])
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_goes_through_the_levels_in_its_share_of_the_tokens(workers: int, monkeypatch) -> None:
+    levels = []
+    monkeypatch.setattr(train, "dialogue", lambda level, rng: levels.append(level) or dialogue(level, rng))
+    leg = Leg("test", 80_000, (0.0, 0.5, 1.0, 1.0), batch=1024, workers=workers)
+    batches = iter(Batches(TOKENIZER, leg))
+    seen = 0
+    while 1 not in levels:
+        seen += next(batches)[0].numel()
+    assert 40_000 / workers <= seen < 80_000 / workers
 
 
 def test_no_tool_and_no_description_is_shared() -> None:

@@ -68,14 +68,14 @@ def test_a_table_compares_on_the_seeds_that_both_have(results):
 
 def test_arms_of_a_big_model_are_compared_with_itool_on_that_model(results, tmp_path):
     for arm, it3 in (("big_itool", "11111111"), ("big_sft_more", "11111110")):
-        right = dict.fromkeys(("base", "it0", "it1", "it2"), "11000000") | {"it3": it3}
+        right = dict.fromkeys(("base", "it0", "it1", "it2"), "11100000") | {"it3": it3}
         answers = {model: {"right": bits, "parameter": "00000000"} for model, bits in right.items()}
         kept = {"arm": arm, "seed": 1, "origin": claims.origin(arm, 1), "answers": answers}
         (tmp_path / f"results/{arm}-1.json").write_text(json.dumps(kept))
     lines = {line.split("|")[1].strip(): line for line in claims.table(claims.Results()).splitlines()}
     assert list(lines)[-4:] == ["big_itool, base", "big_itool, it0", "big_itool", "big_sft_more"]
     over_it0, behind = lines["big_sft_more"].split("|")[-3:-1]
-    assert over_it0.strip().startswith("+83.3 [")
+    assert over_it0.strip().startswith("+66.7 [")
     assert behind.strip().startswith("+16.7 [")
 
 

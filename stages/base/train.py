@@ -5,8 +5,8 @@ A 4-layer Qwen3 of width 128; benchmarks/larger.py trains others the same way. A
 matrices. The first leg goes through the levels of stages.base.corpus from easy to hard, the second one starts from its
 model and stays on the hardest. Loss on assistant turns only, and the language-model head runs on those positions only:
 most of a sample is prompt. The layers multiply in bf16, where a CPU has it 1.6 times as fast as float32 throughout
-(docs/LOG.md); weights, attention and optimisers stay in float32. A GPU, where there is one, computes all of it under
-autocast to bf16.
+(docs/LOG.md); weights, attention and optimisers stay in float32. On a GPU autocast takes attention and head to bf16,
+too.
 """
 
 import json
@@ -34,8 +34,8 @@ VOCABULARY = 2048
 @dataclass(frozen=True)
 class Leg:
     """A training: its tokens, prompts and padding included, and the shares of them at which each level begins. 15% of
-    the samples of a level come from the levels before. `rate` is the highest learning rate, of either optimiser,
-    `batch` the tokens of an update, and `workers` the processes that make samples, each its own ones.
+    the samples of a level come from the levels before. `rate` is the highest learning rate, of either optimiser. An
+    update has at most `batch` tokens, padding included. `workers`: processes that make samples, each of its own stream.
     """
 
     name: str
@@ -81,8 +81,8 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
 
 
 class Batches(IterableDataset):
-    """Endless (ids, targets) batches of about leg.batch tokens, samples of like length together; targets are -100
-    where not learnt.
+    """Endless batches (ids, targets) of at most leg.batch tokens, [rows, longest row] each, samples of like length
+    together; targets are -100 where not learnt.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, leg: Leg) -> None:
@@ -90,14 +90,15 @@ class Batches(IterableDataset):
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         worker = get_worker_info()
-        number = f"/{worker.id}" if worker and worker.id else ""
-        rng = Random(f"{SEED}/corpus/{self.leg.name}{number}")
+        stream = f"/{worker.id}" if worker and worker.id else ""  # the first one is what one worker alone makes
+        rng = Random(f"{SEED}/corpus/{self.leg.name}{stream}")
         assistant, end = (self.tokenizer.convert_tokens_to_ids(token) for token in ("<|assistant|>", END))
         tokens = self.leg.tokens / self.leg.workers
+        pool = self.leg.batch // 8  # samples: so many that few are left over
         seen = 0
         while True:
             level = max(i for i, start in enumerate(self.leg.starts) if seen >= start * tokens)
-            talks = [dialogue(level if rng.random() < 0.85 else rng.randint(0, level), rng) for _ in range(512)]
+            talks = [dialogue(level if rng.random() < 0.85 else rng.randint(0, level), rng) for _ in range(pool)]
             texts = [
                 self.tokenizer.apply_chat_template(t.messages, tools=[x.spec() for x in t.tools], tokenize=False)
                 for t in talks
@@ -121,7 +122,7 @@ class Batches(IterableDataset):
                     batches.append(batch)
                     batch = []
                 batch.append(row)
-            rng.shuffle(batches)  # the last, unfull batch is dropped
+            rng.shuffle(batches)  # the last, unfull batch, of the longest samples, is dropped
             for batch in batches:
                 width = max(len(ids) for ids, _ in batch)
                 padded = [ids + [self.tokenizer.pad_token_id] * (width - len(ids)) for ids, _ in batch]
@@ -130,14 +131,14 @@ class Batches(IterableDataset):
                 yield torch.tensor(padded), torch.tensor(learnt)
 
 
-def new_model(tokenizer: PreTrainedTokenizerFast, width: int, layers: int, head: int) -> Qwen3ForCausalLM:
+def new_model(tokenizer: PreTrainedTokenizerFast, width: int, head: int) -> Qwen3ForCausalLM:
     """Two query heads, of `head` dimensions, share a key-value head; feed-forward layers are three times as wide."""
     torch.manual_seed(SEED)
     config = Qwen3Config(
         vocab_size=VOCABULARY,
         hidden_size=width,
         intermediate_size=3 * width,
-        num_hidden_layers=layers,
+        num_hidden_layers=4,
         num_attention_heads=width // head,
         num_key_value_heads=width // head // 2,
         head_dim=head,
@@ -169,7 +170,7 @@ def train(leg: str) -> None:
     torch.set_num_threads(2)
     if leg == "1":
         tokenizer = train_tokenizer()
-        fit(new_model(tokenizer, width=128, layers=4, head=32), tokenizer, LEGS[leg], OUT, [])
+        fit(new_model(tokenizer, width=128, head=32), tokenizer, LEGS[leg], OUT, [])
     else:
         curve = json.loads((OUT / "training.json").read_text())["curve"]
         model = Qwen3ForCausalLM.from_pretrained(OUT)
@@ -183,9 +184,10 @@ def fit(
     before = curve[-1]["tokens"] if curve else 0
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)  # type: ignore[arg-type]
-    for layer in model.model.modules():
-        if isinstance(layer, torch.nn.Linear) and device.type == "cpu":
-            layer.forward = partial(in_bf16, layer)  # type: ignore[method-assign]
+    if device.type == "cpu":
+        for layer in model.model.modules():
+            if isinstance(layer, torch.nn.Linear):
+                layer.forward = partial(in_bf16, layer)  # type: ignore[method-assign]
     matrices = [p for p in model.model.layers.parameters() if p.ndim == 2]
     rest = [p for p in model.parameters() if all(p is not m for m in matrices)]
     muon = Muon(matrices, lr=leg.rate)
@@ -207,9 +209,9 @@ def fit(
             optimizer.step()
             optimizer.zero_grad()
         seen, step = seen + ids.numel(), step + 1
-        recent.append(loss.detach())
+        recent.append(loss.item())
         if step % 50 == 0:
-            mean = torch.stack(recent).mean().item()
+            mean = sum(recent) / len(recent)
             curve.append({"tokens": before + seen, "loss": round(mean, 4)})
             rate = seen / (time.monotonic() - start)
             log.info("tokens %.2fM of %.0fM, loss %.4f, %.0f tokens/s", seen / 1e6, leg.tokens / 1e6, mean, rate)
