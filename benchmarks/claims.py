@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from stages import params
 from stages.answering import GROUPS, group
-from stages.artifacts import PREDICTIONS, TASKS, read_table, row_task, write_json
+from stages.artifacts import PREDICTIONS, TASKS, read_table, row_task, whole_folder, write_json
 from stages.report.markdown import grid, percent
 from stages.statistics import Estimate, Weights, interval
 from stages.toolcall.types import PARAMETER_KINDS
@@ -134,15 +134,11 @@ def origin_of(fields: dict[str, Any], root: Path) -> dict[str, Any]:
 
 def copy_of_project(folder: Path, arm: str, seed: int, rate: float) -> None:
     """The project with the arm's parameters."""
-    making = folder.with_name(f"{folder.name}.making")
-    shutil.rmtree(making, ignore_errors=True)  # of a run that was killed here
-    making.mkdir(parents=True)
-    if model := ARMS[arm].get("model"):
-        shutil.copytree(COPIES / Path(model["path"]).name, making / model["path"])
-    copy_project(making, overrides(arm, seed, rate))
-    dvc(making, "cache", "dir", str(ROOT / ".dvc/cache"))
-    shutil.rmtree(folder, ignore_errors=True)
-    making.rename(folder)
+    with whole_folder(folder) as making:
+        if model := ARMS[arm].get("model"):
+            shutil.copytree(COPIES / Path(model["path"]).name, making / model["path"])
+        copy_project(making, overrides(arm, seed, rate))
+        dvc(making, "cache", "dir", str(ROOT / ".dvc/cache"))
 
 
 def run(arm: str, seed: int) -> None:

@@ -10,18 +10,18 @@ goes through all levels of the corpus in one leg.
 
 import argparse
 import copy
-import shutil
 import sys
 
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
+from benchmarks.claims import COPIES
+from stages.artifacts import whole_folder
 from stages.base.train import OUT, Leg, fit, new_model
 from tests.smoke import ROOT
 
-FOLDERS = {"3x": ROOT / "tmp/claims/larger", "13x": ROOT / "tmp/claims/big"}  # the arms' model.path ends the same
 WIDTH = 1792  # of a feed-forward layer of 3x; 384 in the small model
-LEGS = {
+LEGS = {  # named as the arms' model.path ends
     "3x": Leg("larger", 6_000_000, rate=5e-4),  # at 2e-3 it ended behind the small base on validation
     "13x": Leg("big", 80_000_000, (0.0, 0.03, 0.07, 0.12), rate=3e-3, batch=32_768, workers=7),
 }
@@ -56,11 +56,8 @@ def main() -> None:
     else:
         model = new_model(tokenizer, width=512, head=64)
     print(f"{model.num_parameters():,} parameters", file=sys.stderr)
-    folder = FOLDERS[size]
-    making = folder.with_name(f"{folder.name}.making")  # no arm may start from a model that is not trained yet
-    fit(model, tokenizer, LEGS[size], making, [])
-    shutil.rmtree(folder, ignore_errors=True)
-    making.rename(folder)
+    with whole_folder(COPIES / LEGS[size].name) as making:  # no arm may start from a model that is not trained yet
+        fit(model, tokenizer, LEGS[size], making, [])
 
 
 if __name__ == "__main__":

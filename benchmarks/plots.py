@@ -22,6 +22,7 @@ rcParams.update(
 )
 
 PLOTS = ROOT / "docs/plots"
+ARMS = RIVALS | ABLATIONS | LARGER  # those of the big model have an iTool of their own
 
 
 def by_iteration(found: Results) -> Figure:
@@ -46,7 +47,7 @@ def by_iteration(found: Results) -> Figure:
 def by_arm(found: Results) -> Figure:
     """What each arm's last model is better by than iTool's on complex tasks, on the seeds that both have."""
     rows = []
-    for arm in RIVALS | ABLATIONS | LARGER:
+    for arm in ARMS:
         seeds = found.seeds("itool", arm)
         if seeds and arm != "itool":
             mine, best = (found.grid(name, found.last(name), "complex", seeds) for name in (arm, "itool"))
@@ -69,7 +70,7 @@ def by_rate() -> Figure:
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     shares = {key: each[-1] for key, each in sorted(tried().items()) if len(each) == len(MODELS[1:])}
-    for arm in RIVALS | ABLATIONS | LARGER:
+    for arm in ARMS:
         ends = {rate: share for (name, rate), share in shares.items() if name == arm}
         if ends:
             style = "o-" if arm == "itool" else ".--"
