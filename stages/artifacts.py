@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from stages.errors import UserError
+from stages.errors import UserError, one_line
 from stages.toolcall.schema import parse_tool
 from stages.toolcall.types import Reference, Task
 
@@ -65,9 +65,9 @@ NODES: dict[str, Any] = {
 PAIRS: dict[str, Any] = {
     "task_id": pl.String,
     "scenario": pl.String,
-    "kind": pl.String,  # fragment kind
-    "path": pl.String,
-    "error": pl.String,  # ErrorKind of the rejected fragment
+    "kind": pl.String,  # of the rejected side's last fragment
+    "path": pl.String,  # of the same; with fragments.span response or path not where `error` is
+    "error": pl.String,  # ErrorKind of what is wrong first in the rejected side
     "prompt": IDS,
     "chosen": IDS,
     "rejected": IDS,
@@ -144,7 +144,7 @@ def read_table(path: str | Path, schema: dict[str, Any]) -> pl.DataFrame:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run the stage that makes it (dvc repro)") from None
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise UserError(f"{path}: not a readable parquet file: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}: not a readable parquet file: {one_line(error)}") from None
     for name, kind in schema.items():
         if name not in table.columns:
             raise UserError(f"{path}: column {name}: missing; found {', '.join(table.columns)}")
@@ -213,5 +213,8 @@ def row_task(row: dict[str, Any]) -> Task:
 
 
 def read_tasks(path: str | Path) -> list[Task]:
-    """All tasks of a TASKS table."""
-    return [row_task(row) for row in read_table(path, TASKS).iter_rows(named=True)]
+    """All tasks of a TASKS table. Raises UserError when there is none."""
+    tasks = [row_task(row) for row in read_table(path, TASKS).iter_rows(named=True)]
+    if not tasks:
+        raise UserError(f"{path}: found no tasks; raise their number in params.yaml, synthesis")
+    return tasks

@@ -1,7 +1,7 @@
 """params.yaml as typed, validated objects, one class a section. `load()` is the only way in."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -12,6 +12,7 @@ from stages.errors import UserError
 Share = Field(ge=0.0, le=1.0)
 Count = Field(ge=1)
 Positive = Field(gt=0.0)
+Seed = Field(ge=0, lt=2**32)  # what NumPy and PyTorch take
 
 
 class Section(BaseModel):
@@ -79,7 +80,7 @@ class Mixture(Section):
 
 
 class Synthesis(Section):
-    seed: int
+    seed: int = Seed
     tools: str  # a folder of tool files with phrases and simulation, or one JSON file of the user's own tools
     conversations: str  # JSONL of the user's own conversations; may be empty
     simulate: bool  # False: no tasks but those of the conversations
@@ -102,7 +103,7 @@ class Synthesis(Section):
 class Training(Section):
     """Supervised fine-tuning."""
 
-    seed: int
+    seed: int = Seed
     epochs: int = Count
     learning_rate: float = Positive
     batch: int = Count  # samples an update
@@ -111,24 +112,24 @@ class Training(Section):
 
 class Decay(Training):
     ratios: list[float] = Field(min_length=2)
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[Annotated[int, Seed]] = Field(min_length=1)
     tasks: int = Count  # evaluated at every point, from the test splits
     bootstrap: int = Count
 
 
 class Warmup(Training):
     easy_to_hard: bool
-    self_evaluation: float = Share  # share of the samples that ask "is this answer correct?"
+    self_evaluation: float = Field(ge=0.0, lt=1.0)  # share of the samples that ask "is this answer correct?"
 
 
 class Selection(Section):
-    seed: int
+    seed: int = Seed
     draw: int = Count  # size of the replay buffer
     calibration: float = Share  # 0: uniform draw; 1: by what validation gets wrong alone
 
 
 class Exploration(Section):
-    seed: int
+    seed: int = Seed
     simulations: int = Count  # requests per tree
     samples: int = Count  # rollouts per request
     temperature: float = Positive
@@ -150,7 +151,7 @@ class Fragments(Section):
 
 
 class Preference(Section):
-    seed: int
+    seed: int = Seed
     loss: Literal["sigmoid", "ipo", "simpo", "sft"]  # sft: the answers alone, without pairs
     beta: float = Positive
     sft: float = Field(ge=0.0)  # weight of the right answers' negative log-likelihood
@@ -162,13 +163,13 @@ class Preference(Section):
 
 
 class Evaluation(Section):
-    seed: int
+    seed: int = Seed
     bootstrap: int = Count
     strict: bool  # strings compared exactly, or as the Berkeley leaderboard does
 
 
 class Report(Section):
-    seed: int
+    seed: int = Seed
     pairs: int = Count  # real pairs shown per iteration
 
 
@@ -238,4 +239,9 @@ def load(path: str | Path = "params.yaml") -> Params:
     for name, batch in batches.items():
         if micro and batch % micro:
             raise UserError(f"{path}: model.micro_batch: found {micro}; expected a divisor of {name}.batch, {batch}")
+    models = ["base", "it0", *params.iterations]
+    for name, iteration in params.iterations.items():
+        if iteration.previous not in models:
+            found = f"{path}: iterations.{name}.previous: found {iteration.previous!r}"
+            raise UserError(f"{found}, expected one of {', '.join(models)}")
     return params

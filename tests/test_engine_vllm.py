@@ -200,6 +200,11 @@ def test_what_is_no_model_is_one_line(open_vllm, folder, adapter, tmp_path):
         (tmp_path / "adapter_config.json").write_text(config)
         with pytest.raises(UserError, match=message):
             open_vllm(tmp_path)
+    for file in adapter.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"cut")
+    with pytest.raises(UserError, match=f"{tmp_path}: not a causal language model: .*header"):
+        open_vllm(tmp_path)
     with pytest.raises(UserError, match=rf"{folder}: engine.vllm: .*[mM]emory") as error:
         open_vllm(folder, memory=0.0001)
     assert "\n" not in str(error.value)

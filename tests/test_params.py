@@ -9,6 +9,30 @@ from stages.errors import UserError
 from stages.params import load
 
 
+@pytest.mark.parametrize(
+    ("section", "field", "value", "message"),
+    [
+        ("evaluation", "seed", -1, r"evaluation\.seed: found -1; input should be greater than or equal to 0"),
+        ("warmup", "seed", 2**32, r"warmup\.seed: found 4294967296; input should be less than 4294967296"),
+        ("decay", "seeds", [1, -2], r"decay\.seeds\.1: found -2; input should be greater than or equal to 0"),
+        ("warmup", "self_evaluation", 1.0, r"warmup\.self_evaluation: found 1\.0; input should be less than 1"),
+        (
+            "iterations",
+            "it1",
+            {"previous": "it7", "ratio": 0.5},
+            r"iterations\.it1\.previous: found 'it7', expected one of base, it0, it1",
+        ),
+    ],
+)
+def test_a_field_out_of_range_is_named(tmp_path: Path, section: str, field: str, value: object, message: str) -> None:
+    file = tmp_path / "params.yaml"
+    text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+    text[section][field] = value
+    file.write_text(yaml.safe_dump(text))
+    with pytest.raises(UserError, match=rf"params\.yaml: {message}"):
+        load(file)
+
+
 def test_micro_batch_divides_every_batch(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
     text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())

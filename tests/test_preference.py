@@ -321,6 +321,7 @@ def test_without_pairs_the_answers_are_learnt(base, project, monkeypatch):
         ({"chosen": []}, "task e: column chosen: found no tokens"),
         ({"rejected": [98, 99]}, "task e: chosen and rejected both begin with token 98"),
         ({"chosen": [104]}, "task e: prompt and chosen are not how row 0 of data/answers/it1.parquet begins"),
+        ({"prompt": PROMPT[:-1], "chosen": [PROMPT[-1]]}, "task e: prompt and chosen are not how row 0 of"),
         ({"answer": 1}, "task e: column answer: found 1, expected a row of data/answers/it1.parquet"),
         ({"rejected": [99] * 36}, "row 0: found 41 tokens, expected at most model.max_length = 40"),
     ],

@@ -220,12 +220,6 @@ def test_predictions_that_params_do_not_name_are_not_read(project: Path) -> None
     assert "it9" not in Path("report/report.md").read_text()
 
 
-def test_a_previous_that_is_no_model_is_named(project: Path) -> None:
-    edit_params(it1={"previous": "it7", "ratio": 0.5})
-    with pytest.raises(UserError, match=r"iterations\.it1\.previous: found 'it7'"):
-        run()
-
-
 def test_models_that_answered_different_tasks_are_not_compared(project: Path) -> None:
     write_table(predictions(10).head(150), PREDICTIONS, "data/predictions/it1.parquet")
     with pytest.raises(UserError, match=r"data/predictions/it1\.parquet: column task_id: .*base\.parquet"):
@@ -257,6 +251,16 @@ def test_a_pair_of_another_task_is_named(project: Path) -> None:
     write_table(shifted, PAIRS, "data/pairs/it1.parquet")
     with pytest.raises(UserError, match=r"data/pairs/it1\.parquet: column prompt: task e1"):
         run()
+
+
+def test_a_name_that_the_model_wrote_stays_inside_its_line(project: Path) -> None:
+    pairs = pl.read_parquet("data/pairs/it1.parquet")
+    forged = pairs.with_columns(path=pl.lit("calls[0].arguments.x`\n\n# Forged"))
+    write_table(forged, PAIRS, "data/pairs/it1.parquet")
+    run()
+    report = Path("report/report.md").read_text()
+    assert "at `calls[0].arguments.x'  # Forged` (multi_turn, e1)" in report
+    assert "\n# Forged" not in report
 
 
 def test_an_iteration_without_pairs_says_so(project: Path) -> None:

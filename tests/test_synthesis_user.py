@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.artifacts import read_tasks
+from stages.artifacts import TASKS, read_table, row_task
 from stages.errors import UserError
 from stages.params import Mixture, Synthesis
 from stages.synthesis import generic
@@ -204,7 +204,20 @@ def test_own_phrases_without_simulation_are_used(tmp_path):
         (spoken(values="planet"), r"parameters.city.values: found 'planet'"),
         (spoken(values="list:object:1-2"), r"parameters.city.values: found 'list:object:1-2'"),
         (spoken(phrases={"train": ["in {}"]}), r"parameters.city.phrases: test: missing"),
-        (spoken(phrases={"train": [], "test": ["at {}"]}), r"parameters.city.phrases.train: found nothing"),
+        (
+            spoken(phrases={"train": [], "test": ["at {}"]}),
+            r"parameters.city.phrases.train: found \[\], expected a list",
+        ),
+        (spoken(phrases={"train": "in {}", "test": ["at {}"]}), r"phrases.train: found 'in {}', expected a list"),
+        (spoken(values="bool"), r"parameters.city.phrases.train: found \['in {}'\], expected an object"),
+        (spoken(values=3), r"parameters.city.values: found 3, expected an entity list"),
+        (spoken(values="list:city:0-2"), r"parameters.city.values: found 'list:city:0-2'"),
+        (spoken(values="enum"), r"parameters.city.values: found 'enum', expected an enum in the tool's schema"),
+        (spoken(values="list:enum:1-2"), r"city.values: found 'list:enum:1-2', expected an enum in the tool's schema"),
+        (
+            {"tools": {"get_weather": spoken()["tools"]["get_weather"] | {"parameters": {"city": None}}}},
+            r"parameters.city: found None, expected an object",
+        ),
         (spoken() | {"links": [LINK | {"from": "ping"}]}, r"links\[0\].from: ping: missing"),
         (spoken() | {"links": [{"from": "get_weather"}]}, r"links\[0\]: to: missing"),
         (spoken() | {"links": [LINK | {"parameter": "town"}]}, r"links\[0\].parameter: town: missing"),
@@ -213,6 +226,14 @@ def test_own_phrases_without_simulation_are_used(tmp_path):
 def test_broken_phrases_name_file_and_field(tmp_path, phrases, message):
     with pytest.raises(UserError, match=message):
         load_pool(own_phrases(tmp_path, [CITY], phrases))
+
+
+def test_an_own_tool_that_nobody_could_ask_for_is_named(tmp_path):
+    rows = {"type": "array", "items": {"type": "array", "items": {"type": "object"}}}
+    tool = {"name": "f", "parameters": {"type": "object", "properties": {"rows": rows}, "required": ["rows"]}}
+    (tmp_path / "mine.json").write_text(json.dumps([tool]))
+    with pytest.raises(UserError, match=r"mine\.json: tools\.f\.parameters\.rows: found a required list of lists of"):
+        load_pool(tmp_path / "mine.json")
 
 
 def test_required_options_of_a_list_can_be_left_out_and_asked_for(tmp_path):
@@ -513,7 +534,7 @@ def project(tmp_path, monkeypatch):
         return [task for name in ("train", "explore", "validation", "test") for task in tasks_of(name)]
 
     def tasks_of(name):
-        return read_tasks(f"data/synthesis/{name}.parquet")
+        return map(row_task, read_table(f"data/synthesis/{name}.parquet", TASKS).iter_rows(named=True))
 
     monkeypatch.chdir(tmp_path)
     Path("tools.json").write_text(json.dumps([CITY, PING]))

@@ -159,3 +159,9 @@ def test_bytes_of_a_sentencepiece_tokenizer() -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>")
     assert token_bytes(tokenizer) == [b"<s>", b" ", b" a", b"a", b"\xc3", b"\xa9"]
     assert b"".join(token_bytes(tokenizer)[i] for i in tokenizer("a aé").input_ids) == "a aé".encode()
+
+
+def test_a_vocabulary_with_a_gap_in_its_ids() -> None:
+    backend = Tokenizer(models.BPE(vocab={"<s>": 0, "<0xC3>": 1, "a": 7}, merges=[], byte_fallback=True))
+    backend.decoder = decoders.ByteFallback()
+    assert token_bytes(PreTrainedTokenizerFast(tokenizer_object=backend)) == [b"<s>", b"\xc3", *[b""] * 5, b"a"]

@@ -79,6 +79,8 @@ def test_the_samples_ask_about_right_and_wrong_answers_in_turn(tmp_path):
     assert {(index, right) for index, right in zip(about, rights, strict=True)} == {
         (i, r) for i in range(4) for r in (True, False)
     }
+    odd, _, rights_of_odd = self_evaluation_rows(TASKS[:3], 6, prompter, 1, strict=False)
+    assert len(set(zip(odd, rights_of_odd, strict=True))) == 6
     for index, (prompt, completion), right in zip(about, rows, rights, strict=True):
         asked = prompter.decode(prompt)
         assert SELF_EVALUATION_QUESTION in asked

@@ -37,8 +37,6 @@ def run() -> None:
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
     tasks = stratified(read_tasks(TEST), settings.tasks, settings.seed)
     train = [prompter.sample(task) for task in read_tasks(TRAIN)]
-    if not train:
-        raise UserError(f"{TRAIN}: found no tasks; raise synthesis.train")
     sizes = sample_sizes(len(train), settings.ratios)
     updated = max(sizes.values())
     points = []

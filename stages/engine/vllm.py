@@ -59,7 +59,7 @@ class VllmEngine:
                 self.adapter = LoRARequest("adapter", 1, str(Path(model_dir).resolve()))
                 options |= lora
             positions = getattr(AutoConfig.from_pretrained(base).get_text_config(), "max_position_embeddings", None)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise UserError(f"{model_dir}: not a causal language model: {one_line(error)}") from None
         self.context = min(engine_params.vllm.context, positions or engine_params.vllm.context)
         if current_platform.is_cpu():

@@ -34,9 +34,7 @@ def run(iteration: str) -> None:
     selection = Path("data/selection") / f"{iteration}.parquet"
     tasks = [row_task(row) for row in read_table(selection, SELECTED).filter("kept").iter_rows(named=True)]
     if not tasks:
-        raise UserError(
-            f"{selection}: column kept: found no task kept; raise iterations.{iteration}.ratio or selection.draw"
-        )
+        raise UserError(f"{selection}: column kept: found no task kept; raise iterations.{iteration}.ratio")
 
     # Another address serves the same model, and memory is only speed.
     engine_params = settings.engine.model_dump(exclude={"server": True, "vllm": {"memory"}})
@@ -97,7 +95,8 @@ def fingerprint(values: Iterable[object], paths: Iterable[Path]) -> str:
 class Progress:
     """Tasks, rollouts a second, tokens a second, pairs so far and time left: a bar on a terminal, log lines elsewhere.
 
-    Pairs are counted where a right and a wrong answer part; `fragments` keeps those whose gap and visits suffice.
+    Pairs are counted where a right and a wrong answer part, but for resumed shards; `fragments` keeps those whose gap
+    and visits suffice.
     """
 
     def __init__(self, name: str, tasks: int) -> None:

@@ -80,7 +80,8 @@ def read_trunks(iteration: str, max_length: int) -> list[Trunk]:
             raise UserError(
                 f"{where}: chosen and rejected both begin with token {chosen[0]}, which belongs to the prompt"
             )
-        if (trunk.prompt + trunk.answer)[: len(prompt) + len(chosen)] != prompt + chosen:
+        begins = (trunk.prompt + trunk.answer)[: len(prompt) + len(chosen)] == prompt + chosen
+        if len(prompt) < len(trunk.prompt) or not begins:
             raise UserError(f"{where}: prompt and chosen are not how row {row['answer']} of {file} begins")
         trunk.pairs.append(Pair(len(prompt) - len(trunk.prompt), len(chosen), rejected))
     for number, trunk in enumerate(trunks):

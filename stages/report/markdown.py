@@ -135,6 +135,7 @@ def training_line(trained: dict[str, Any]) -> str:
 
 def pair_block(pair: Shown) -> str:
     """One pair as an indented block, which no model text can break out of: every text stands on one line."""
+    at = " ".join(pair.path.replace("`", "'").splitlines())  # may hold an argument's name as the model wrote it
 
     def line(label: str, text: str) -> str:
         return f"    {label:<9} " + " ".join(text.splitlines())
@@ -144,7 +145,7 @@ def pair_block(pair: Shown) -> str:
 
     return "\n".join(
         [
-            f"**{pair.error}** at `{pair.path}` ({pair.scenario}, {pair.task_id})",
+            f"**{pair.error}** at `{at}` ({pair.scenario}, {pair.task_id})",
             "",
             line("request", pair.request),
             line("so far", repr(pair.so_far)),

@@ -9,7 +9,6 @@ import polars as pl
 from stages.artifacts import PREDICTIONS, SELECTED, read_table, read_tasks, task_row, write_table
 from stages.door import log
 from stages.engine import open_engine
-from stages.errors import UserError
 from stages.params import Iteration, load
 from stages.selection.draw import candidates, hardest, weighted_draw, weights, wrong_fragments
 from stages.toolcall.prompt import Prompter, load_tokenizer
@@ -27,8 +26,6 @@ def run(iteration: str) -> None:
     settings = params.selection
     start = params.start_of(iteration)
     pool = read_tasks(POOL)
-    if not pool:
-        raise UserError(f"{POOL}: found no tasks; raise synthesis.explore")
     open_to = candidates(len(pool), settings.draw, number(iteration, params.iterations), settings.seed)
     tasks = [pool[index] for index in open_to]
 

@@ -20,7 +20,7 @@ from stages.errors import UserError
 from stages.synthesis import generic
 from stages.synthesis.values import YEAR, Entities, Parameter, known
 from stages.synthesis.world import World
-from stages.toolcall.schema import load_tools, read_json
+from stages.toolcall.schema import load_tools, read_json, types_of
 from stages.toolcall.types import Tool
 
 ENTITIES = Path("data/entities.json")
@@ -90,13 +90,14 @@ def load_pool(path: str | Path) -> Pool:
             log.warning("%s has no tool of %s, which is worded from names and descriptions", phrases_file, file)
         if own:
             spoken = {"tools": {tool.name: generic.phrases(tool, entities) for tool in specs}, "links": []}
+        source = file if own else phrases_file
         module = f"stages.synthesis.domains.{file.stem}"
         simulated = not own and file.stem.isidentifier() and importlib.util.find_spec(module)
         simulation = importlib.import_module(module) if simulated else None
         by_name: dict[str, PoolTool] = {}
         for tool in specs:
-            entry = _field(_field(spoken, "tools", str(phrases_file)), tool.name, f"{phrases_file}: tools")
-            where = f"{phrases_file}: tools.{tool.name}"
+            entry = _field(_field(spoken, "tools", str(source)), tool.name, f"{source}: tools")
+            where = f"{source}: tools.{tool.name}"
             by_name[tool.name] = PoolTool(
                 tool=tool,
                 domain=file.stem,
@@ -146,26 +147,40 @@ def _parameters(
         kind = _field(entry, "values", here)
         if not known(kind, entities):
             raise UserError(f"{here}.values: found {kind!r}, expected an entity list or a kind of value")
+        options, element = inner, kind
+        while element.startswith("list:"):
+            options, element = options.get("items", {}), element.removeprefix("list:")
+        if element.split(":")[0] == "enum" and "enum" not in options:
+            raise UserError(f"{here}.values: found {kind!r}, expected an enum in the tool's schema")
         fields: tuple[Parameter, ...] = ()
         if kind.startswith("object"):
             nested = inner if kind == "object" else inner.get("items", {})
             fields = _parameters(nested, _field(entry, "fields", here), entities, f"{here}.fields")
         if kind.startswith("object") and not fields and name not in schema.get("required", []):
             continue  # nobody could say what is in it
-        phrases = {} if kind.startswith("object") else _sides(_field(entry, "phrases", here), f"{here}.phrases")
+        if kind.startswith("objects") and "array" in types_of(nested):
+            raise UserError(f"{where}.{name}: found a required list of lists of objects, which nobody could say")
+        phrases: dict[str, Any] = {}
+        if not kind.startswith("object"):
+            phrases = _sides(_field(entry, "phrases", here), f"{here}.phrases", kind == "bool")
         ask = entry.get("ask", name.replace("_", " "))
         found.append(Parameter(name, inner, name in schema.get("required", []), kind, phrases, ask, fields))
     return tuple(found)
 
 
-def _sides(spoken: dict[str, Any], where: str) -> dict[str, Any]:
+def _sides(spoken: Any, where: str, switch: bool = False) -> dict[str, Any]:
+    """side -> phrases; of a `switch` side -> {"true": phrases, "false": phrases}."""
     for side in YEAR:
-        if not _field(spoken, side, where):
-            raise UserError(f"{where}.{side}: found nothing, expected phrases")
+        phrases = _field(spoken, side, where)
+        for each in [_field(phrases, name, f"{where}.{side}") for name in ("true", "false")] if switch else [phrases]:
+            if not isinstance(each, list) or not each or not all(isinstance(phrase, str) for phrase in each):
+                raise UserError(f"{where}.{side}: found {each!r}, expected a list of phrases")
     return spoken
 
 
-def _field(entry: dict[str, Any], name: str, where: str) -> Any:
+def _field(entry: Any, name: str, where: str) -> Any:
+    if not isinstance(entry, dict):
+        raise UserError(f"{where}: found {entry!r}, expected an object")
     if name not in entry:
         raise UserError(f"{where}: {name}: missing")
     return entry[name]

@@ -55,23 +55,27 @@ def bounds(text: str, number: type[Number]) -> tuple[Number, Number]:
     return number(low), number(high)
 
 
-def _ordered(text: str, number: type[Number]) -> bool:
+def _ordered(text: str, number: type[Number], least: float = -math.inf) -> bool:
     low, high = bounds(text, number)
-    return low <= high
+    return least <= low <= high
 
 
-def known(kind: str, entities: Entities) -> bool:
+def known(kind: Any, entities: Entities) -> bool:
     """Whether `kind` is well formed."""
+    if not isinstance(kind, str):
+        return False
     head, _, rest = kind.partition(":")
     try:
-        if head in ("int", "objects"):
+        if head == "int":
             return _ordered(rest, int)
+        if head == "objects":
+            return _ordered(rest, int, least=1)
         if head == "number":
             return _ordered(rest, Fraction)
         if head == "list":
             inner, _, count = rest.rpartition(":")
             plain = not inner.startswith("object")
-            return plain and _ordered(count, int) and known(inner, entities)
+            return plain and _ordered(count, int, least=1) and known(inner, entities)
     except ValueError:
         return False
     if head == "id":

@@ -92,8 +92,9 @@ def token_bytes(tokenizer: Any) -> list[bytes]:
     byte_level = '"ByteLevel"' in json.dumps([parts["decoder"], parts["pre_tokenizer"]])
     convert = _byte_level if byte_level else _sentencepiece
     added = tokenizer.added_tokens_decoder
-    table = [b""] * len(tokenizer)
-    for token, i in tokenizer.get_vocab().items():
+    vocabulary = tokenizer.get_vocab()
+    table = [b""] * (max(vocabulary.values()) + 1)
+    for token, i in vocabulary.items():
         table[i] = added[i].content.encode() if i in added else convert(token)
     return table
 

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from datetime import date, time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +240,7 @@ def _checked(schema: Any, definitions: dict[str, Any], where: str, depth: int) -
     elif "enum" not in schema:
         raise SchemaError(f"{where}.type: missing, expected one of {', '.join(TYPES)}")
     for keyword in ("items", "additionalProperties"):
-        if keyword in schema and not isinstance(schema[keyword], bool):
+        if keyword in schema and not (keyword == "additionalProperties" and isinstance(schema[keyword], bool)):
             schema = schema | {keyword: _checked(schema[keyword], definitions, f"{where}.{keyword}", depth + 1)}
     properties = schema.get("properties", {})
     if not isinstance(properties, dict):
@@ -277,12 +278,17 @@ def _check_range(schema: dict[str, Any], where: str) -> None:
         value = schema.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
             raise SchemaError(f"{where}.{name}: found {_short(value)}, expected a number")
-    if "minimum" in schema and "maximum" in schema:
-        low, high = schema["minimum"], schema["maximum"]
-        if (math.ceil(low) if "integer" in types_of(schema) else low) > high:
-            raise SchemaError(
-                f"{where}: found minimum {low} and maximum {high}, expected {_type_name(schema)} between them"
-            )
+    whole = "integer" in types_of(schema)
+    for least, most in product(("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if least not in schema or most not in schema:
+            continue
+        low, high = schema[least], schema[most]
+        if whole:  # the least and the greatest integer
+            low = math.ceil(low) if least == "minimum" else math.floor(low) + 1
+            high = math.floor(high) if most == "maximum" else math.ceil(high) - 1
+        if low > high or (low == high and not whole and (least, most) != ("minimum", "maximum")):
+            found = f"{where}: found {least} {schema[least]} and {most} {schema[most]}"
+            raise SchemaError(f"{found}, expected {_type_name(schema)} between them")
 
 
 def _check_enum_and_default(schema: dict[str, Any], where: str) -> None:
@@ -293,6 +299,8 @@ def _check_enum_and_default(schema: dict[str, Any], where: str) -> None:
         for value in values:
             if type_errors(value, schema):
                 raise SchemaError(f"{where}.enum: found {_short(value)}, expected {_type_name(schema)}")
+        if all(value is None for value in values):
+            raise SchemaError(f"{where}.enum: found {_short(values)}, expected a value beside null")
     if "default" in schema:
         problems = validate(schema["default"], schema, f"{where}.default")
         if problems:

@@ -7,7 +7,6 @@ from stages.artifacts import read_tasks, write_json
 from stages.door import log
 from stages.engine import open_local
 from stages.engine.base import Engine, leanings
-from stages.errors import UserError
 from stages.params import load
 from stages.statistics import auc
 from stages.toolcall.prompt import Prompter, load_tokenizer
@@ -25,10 +24,6 @@ def run() -> None:
     settings = params.warmup
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
     tasks = read_tasks(TRAIN)
-    if not tasks:
-        raise UserError(f"{TRAIN}: found no tasks; raise synthesis.train")
-    if settings.self_evaluation == 1.0:
-        raise UserError("params.yaml: warmup.self_evaluation: found 1.0; expected less, since no answers would be left")
     answers = [prompter.sample(task) for task in tasks]
     count = round(len(tasks) * settings.self_evaluation / (1 - settings.self_evaluation))
     about, questions, _ = self_evaluation_rows(tasks, count, prompter, settings.seed, params.evaluation.strict)
@@ -73,7 +68,7 @@ def self_evaluation_rows(
     rights: list[bool] = []
     for number in range(count):
         index = indices[number % len(tasks)]
-        right = (number + number // len(tasks)) % 2 == 0  # the other way round the second time
+        right = (number % len(tasks) + number // len(tasks)) % 2 == 0  # the other way round the second time
         answer = tasks[index].reference.answer() if right else corrupt(tasks[index], material, chance, strict)
         if answer is None:
             continue
