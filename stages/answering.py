@@ -14,7 +14,7 @@ from stages.toolcall.checker import check
 from stages.toolcall.dialect import read_answer
 from stages.toolcall.prompt import Prompter
 from stages.toolcall.scanner import join_bytes
-from stages.toolcall.types import OWN, PARAMETER_KINDS, SCENARIOS, Answer, ErrorKind, Task, Unparseable
+from stages.toolcall.types import OWN, PARAMETER_KINDS, SCENARIOS, ErrorKind, Task
 
 GROUPS = ("all", "complex", "simple", "seen", "unseen")
 
@@ -39,16 +39,11 @@ def complete(
 def checked(
     prompter: Prompter, tasks: Sequence[Task], completed: Sequence[tuple[tuple[int, ...], Completion]], strict: bool
 ) -> pl.DataFrame:
-    """The completions of the tasks as a PREDICTIONS table.
-
-    An answer cut by the length limit is unparseable, also where the part that is there would parse [O].
-    """
+    """The completions of the tasks as a PREDICTIONS table."""
     rows = []
     for task, (prompt, completion) in zip(tasks, completed, strict=True):
         output = prompter.decode(completion.ids)
-        parsed: Answer | Unparseable = Unparseable(len(output.encode()), "cut")
-        if completion.finish == "stop":
-            parsed = read_answer(prompter.dialect, output)
+        parsed = read_answer(prompter.dialect, output, completion.finish == "stop")
         verdict = check(parsed, task.reference, task.tools, strict)
         rows.append(
             {

@@ -80,7 +80,8 @@ class FakePrompter:
         return next(ids for ids in MODEL if self.decode(ids) == pythonic.render(answer))
 
     def selfeval_ids(self, prompt, completion):
-        return (*prompt, *completion, END, QUESTION)
+        answer = completion[:-1] if completion[-1:] == (END,) else completion
+        return (*prompt, *answer, END, QUESTION)
 
     def decode(self, ids):
         return b"".join(TOKEN_BYTES[token] for token in ids if token != END).decode()

@@ -235,7 +235,9 @@ def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
         assert not consistent(rejected, TASK.reference, TASK.tools, False, prompter.dialect, both[1][-1] == END)
         reached = [full for full in generated if full[: len(both[0])] == both[0] and full[-1] == END]
         assert any(
-            check(read_answer(prompter.dialect, prompter.decode(full[4:])), TASK.reference, TASK.tools, False).right
+            check(
+                read_answer(prompter.dialect, prompter.decode(full[4:]), True), TASK.reference, TASK.tools, False
+            ).right
             for full in reached
         )
         assert pair["chosen_q"] - pair["rejected_q"] > SETTINGS.margin

@@ -25,7 +25,7 @@ from stages.toolcall.checker import check
 from stages.toolcall.dialect import read_answer
 from stages.toolcall.prompt import Prompter
 from stages.toolcall.scanner import cut
-from stages.toolcall.types import Task, Unparseable
+from stages.toolcall.types import Task
 
 Advance = Callable[[Sequence[Tree], int, int], None]  # told after every round: finished trees, rollouts, tokens
 
@@ -134,23 +134,18 @@ def _rollout(
 def _judge(
     answers: Sequence[tuple[Search, int]], engine: Engine, prompter: Prompter, weight: float, strict: bool
 ) -> list[Judgement]:
-    """R = O + w*C of new answers [X]. C is asked once for every finished answer, and not at all where w is 0 [O].
-
-    An answer cut by the length limit is unparseable, also where the part that is there would parse; it is worth 0.
-    """
+    """R = O + w*C of new answers [X]. C is asked once for every finished answer, and not at all where w is 0 [O]."""
     paths = [ids_to(search.tree, node) for search, node in answers]
     ended = [path[-1] in engine.end_ids for path in paths]
     asked = [index for index, ends in enumerate(ended) if ends and weight]
     prefixes = [answers[index][0].prefix for index in asked]
-    questions = [
-        prompter.selfeval_ids(prefix.ids, paths[index][:-1]) for index, prefix in zip(asked, prefixes, strict=True)
-    ]
+    questions = [prompter.selfeval_ids(prefix.ids, paths[index]) for index, prefix in zip(asked, prefixes, strict=True)]
     evaluations = dict(zip(asked, self_evaluations(engine, prompter, questions, prefixes), strict=True))
 
     judgements = []
     for index, (search, _) in enumerate(answers):
         text = prompter.decode(paths[index])
-        answer = read_answer(prompter.dialect, text) if ended[index] else Unparseable(0, "cut by the length limit")
+        answer = read_answer(prompter.dialect, text, ended[index])
         verdict = check(answer, search.task.reference, search.task.tools, strict)
         evaluation = evaluations.get(index)
         reward = verdict.outcome + weight * (evaluation or 0.0)

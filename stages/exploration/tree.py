@@ -196,7 +196,8 @@ def backward(tree: Tree, judgements: Mapping[int, Judgement]) -> Tree:
 
 
 def forks(tree: Tree) -> int:
-    """Nodes at which a right answer and only wrong ones part: as many pairs at most as `fragments` can read off [O]."""
+    """Nodes at which a right answer and only wrong ones part: as many pairs at most as `fragments` reads off [O],
+    unless fragments.span is path, which pairs wrong ones, too."""
     return sum(len({tree.right[child] for child in children}) == 2 for children in tree.children)
 
 

@@ -19,13 +19,13 @@ ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
 def read_conversations(
-    path: str | Path, sizes: dict[str, int], unseen: Set[str], own: Set[str] = frozenset()
+    path: str | Path, sizes: dict[str, int], unseen: Set[str], reserved: Set[str] = frozenset()
 ) -> list[Task]:
     """All tasks of the file, in its order; task ids are "user-<line>-<message>".
 
     A conversation goes to a split of `sizes` by a hash of its line, in proportion to their sizes; one that shows a tool
-    of `unseen` goes to test_unseen, another one that shows a tool of `own` to validation. Raises UserError naming file,
-    line and field, also for a file of lines without a task.
+    of `unseen` goes to test_unseen, another one that shows a tool of `reserved` to validation. Raises UserError
+    naming file, line and field, also for a file of lines without a task.
     """
     path = Path(path)
     try:
@@ -51,7 +51,7 @@ def read_conversations(
         except ValueError:
             raise UserError(f"{where}: found NaN or an infinite number, expected JSON numbers") from None
         names = {tool.name for tool in tools}
-        split = "test_unseen" if names & unseen else "validation" if names & own else _split(line, sizes)
+        split = "test_unseen" if names & unseen else "validation" if names & reserved else _split(line, sizes)
         for index, message in enumerate(messages):
             if message["role"] == "assistant" and index > 0:
                 history = tuple(messages[:index])

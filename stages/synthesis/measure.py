@@ -10,7 +10,7 @@ from stages.synthesis.verify import Rejection
 from stages.toolcall.types import Task
 
 SPLITS = ("train", "explore", "validation", "test_seen", "test_unseen")
-PAIRS = [(a, b) for a in SPLITS[:3] for b in SPLITS[3:]] + [
+SPLIT_PAIRS = [(a, b) for a in SPLITS[:3] for b in SPLITS[3:]] + [
     ("train", "explore"),
     ("train", "validation"),
     ("explore", "validation"),
@@ -72,4 +72,4 @@ def _overlap(samples: Sequence[Sample], tasks: dict[str, list[Task]], entities: 
         for step in sample.program.steps:
             for name, value in step.said.items():
                 here["values"].update(identities(step.tool.parameter(name), value, entities))
-    return {f"{a}/{b}": {what: len(held[a][what] & held[b][what]) for what in held[a]} for a, b in PAIRS}
+    return {f"{a}/{b}": {what: len(held[a][what] & held[b][what]) for what in held[a]} for a, b in SPLIT_PAIRS}

@@ -28,7 +28,7 @@ FOLDER = Path("data/synthesis")
 METRICS = Path("metrics/synthesis.json")
 SURPLUS = 1.1  # candidates drawn for each task still wanted
 ROUNDS = 8  # of drawing until every scenario of every split is full
-OWN = "validation of its own tools"
+RESERVED = "validation of its own tools"
 WITHHELD = 0.4  # share of a user's tasks that may show held-out tools without a warning
 # Test tasks come first, so that of two duplicates the training side loses its one.
 DRAWN = tuple(reversed(SPLITS))
@@ -42,12 +42,12 @@ def run() -> None:
     pool = load_pool(params.tools)
     unseen = hold_out(pool, params.unseen_tools, random.Random(f"{params.seed}/unseen"))
     others = replace(pool, tools=tuple(tool for tool in pool.tools if tool.name not in unseen))
-    own = hold_out(others, params.validation_tools, random.Random(f"{params.seed}/validation"), least=0)
-    counts = (len(pool.tools), len(unseen), len(own))
+    reserved = hold_out(others, params.validation_tools, random.Random(f"{params.seed}/validation"), least=0)
+    counts = (len(pool.tools), len(unseen), len(reserved))
     log.info("%d tools in the pool, %d of them only for the unseen test split, %d only for validation", *counts)
-    samples, rejected = synthesise(params, pool, unseen, own) if params.simulate else ([], [])
+    samples, rejected = synthesise(params, pool, unseen, reserved) if params.simulate else ([], [])
     sizes = {split: getattr(params, split) for split in SPLITS if split != "test_unseen"}
-    users, refused = learn_from(params.conversations, sizes, unseen, own, prompter)
+    users, refused = learn_from(params.conversations, sizes, unseen, reserved, prompter)
     if not params.simulate and not users:
         raise UserError(f"{params.conversations}: found no conversation, expected some: synthesis.simulate is false")
     rejected += refused
@@ -60,18 +60,18 @@ def run() -> None:
 
 
 def synthesise(
-    params: Synthesis, pool: Pool, unseen: Set[str], own: Set[str] = frozenset()
+    params: Synthesis, pool: Pool, unseen: Set[str], reserved: Set[str] = frozenset()
 ) -> tuple[list[Sample], list[Rejection]]:
     """Samples for all splits, and what was rejected. Draws in rounds until the quotas are full; a small set of tools
     may not fill them.
 
-    `unseen` are the tools of the unseen test split. `own` are those of half of the validation tasks, so that validation
-    sees whether a model forgets what it knew of tools that training does not show [O].
+    `unseen` are the tools of the unseen test split. `reserved` are those of half of the validation tasks, so that
+    validation sees whether a model forgets what it knew of tools that training does not show [O].
     """
-    seen_roster, own_roster, unseen_roster = rosters(pool, unseen, own)
-    halves = {"validation": params.validation - params.validation // 2, OWN: params.validation // 2}
-    sizes = {split: getattr(params, split) for split in DRAWN} | (halves if own else {})
-    roster_of = dict.fromkeys(sizes, seen_roster) | {OWN: own_roster, "test_unseen": unseen_roster}
+    seen_roster, reserved_roster, unseen_roster = rosters(pool, unseen, reserved)
+    halves = {"validation": params.validation - params.validation // 2, RESERVED: params.validation // 2}
+    sizes = {split: getattr(params, split) for split in DRAWN} | (halves if reserved else {})
+    roster_of = dict.fromkeys(sizes, seen_roster) | {RESERVED: reserved_roster, "test_unseen": unseen_roster}
     wanted = {
         (part, scenario): count
         for part, size in sizes.items()
@@ -84,7 +84,7 @@ def synthesise(
         drawn: list[tuple[str, Sample]] = []
         for (part, scenario), count in wanted.items():
             rng = random.Random(f"{params.seed}/{part}/{scenario}/{attempt}")
-            split = "validation" if part == OWN else part
+            split = "validation" if part == RESERVED else part
             for _ in range(math.ceil((count - have[part, scenario]) * SURPLUS)):
                 found = draw(scenario, split, roster_of[part], pool, params, rng)
                 if isinstance(found, Sample):
@@ -139,13 +139,13 @@ def quotas(params: Synthesis, roster: Roster, count: int, learnt: bool) -> dict[
 
 
 def learn_from(
-    path: str, sizes: dict[str, int], unseen: Set[str], own: Set[str], prompter: Prompter
+    path: str, sizes: dict[str, int], unseen: Set[str], reserved: Set[str], prompter: Prompter
 ) -> tuple[list[Task], list[Rejection]]:
     """The tasks of a user's conversations, and what was rejected. Logs what became of them.
 
     Raises UserError when a file that is not empty gives no task.
     """
-    turns = read_conversations(path, sizes, unseen, own)
+    turns = read_conversations(path, sizes, unseen, reserved)
     users, rejected = accepted(turns, prompter)
     if not turns:
         return users, rejected
@@ -156,7 +156,7 @@ def learn_from(
         first = " ".join(rejected[0].detail.split())[:200]
         raise UserError(f"{path}: {told} ({why}), expected one to keep; the first is {first}")
     log.info("conversations: %s%s", told, f" ({why}; see {FOLDER}/rejected.parquet)" if rejected else "")
-    tell_splits(users, unseen | own)
+    tell_splits(users, unseen | reserved)
     return users, rejected
 
 

@@ -33,7 +33,7 @@ class World:
         Raises SimulationError when the table is full.
         """
         records = self.tables.setdefault(table, {})
-        # Counted apart from the table's length: an id must not come back after its record was removed.
+        # Counted apart from the table's length, or the id of a removed record would come back at once.
         count = self._added.get(table, 0)
         if count >= IDS_PER_TABLE:
             raise SimulationError(f"{table} is full")

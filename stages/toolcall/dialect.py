@@ -13,8 +13,14 @@ def get(name: str) -> ModuleType:
     return {"pythonic": pythonic, "hermes": hermes}[name]
 
 
-def read_answer(dialect: ModuleType, text: str) -> Answer | Unparseable:
-    """The text as an answer, or why it is none."""
+def read_answer(dialect: ModuleType, text: str, finished: bool) -> Answer | Unparseable:
+    """The text as an answer, or why it is none.
+
+    `finished`: whether the model ended its turn. An answer cut by the length limit is unparseable, also where the part
+    that is there would parse [O].
+    """
+    if not finished:
+        return Unparseable(len(text.encode()), "cut by the length limit")
     try:
         return dialect.parse(text)
     except Unparseable as error:
