@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.artifacts import TASKS, read_table, row_task
+from stages.artifacts import TASKS, read_table, read_tasks, row_task
 from stages.errors import UserError
 from stages.params import Mixture, Synthesis
 from stages.synthesis import generic
@@ -563,6 +563,8 @@ def test_a_split_without_tasks_is_an_error_at_once(tmp_path, project):
         project(simulate=False, unseen_tools=1.0)
     assert not Path("data/synthesis").exists()
     assert len(project(simulate=False, explore=0)) == 50
+    with pytest.raises(UserError, match=r"data/synthesis/explore\.parquet: found no tasks; raise their number"):
+        read_tasks("data/synthesis/explore.parquet")
 
 
 def test_answers_that_generation_would_cut_are_warned_about(tmp_path, project, caplog):

@@ -135,14 +135,17 @@ def training_line(trained: dict[str, Any]) -> str:
 
 def pair_block(pair: Shown) -> str:
     """One pair as an indented block, which no model text can break out of: every text stands on one line."""
-    at = " ".join(pair.path.replace("`", "'").splitlines())  # may hold an argument's name as the model wrote it
+
+    def flat(text: str) -> str:
+        return " ".join(text.splitlines())
 
     def line(label: str, text: str) -> str:
-        return f"    {label:<9} " + " ".join(text.splitlines())
+        return f"    {label:<9} {flat(text)}"
 
     def side(label: str, fragment: Side) -> str:
         return line(label, f"{fragment.text!r}  Q={fragment.q:.3f}  N={fragment.visits}")
 
+    at = flat(pair.path.replace("`", "'"))  # may hold an argument's name as the model wrote it
     return "\n".join(
         [
             f"**{pair.error}** at `{at}` ({pair.scenario}, {pair.task_id})",

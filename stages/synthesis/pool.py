@@ -18,7 +18,7 @@ from typing import Any
 from stages.door import log
 from stages.errors import UserError
 from stages.synthesis import generic
-from stages.synthesis.values import YEAR, Entities, Parameter, known
+from stages.synthesis.values import YEAR, Entities, Parameter, item_of, known
 from stages.synthesis.world import World
 from stages.toolcall.schema import load_tools, read_json, types_of
 from stages.toolcall.types import Tool
@@ -147,21 +147,19 @@ def _parameters(
         kind = _field(entry, "values", here)
         if not known(kind, entities):
             raise UserError(f"{here}.values: found {kind!r}, expected an entity list or a kind of value")
-        options, element = inner, kind
-        while element.startswith("list:"):
-            options, element = options.get("items", {}), element.removeprefix("list:")
-        if element.split(":")[0] == "enum" and "enum" not in options:
+        element, options = item_of(kind, inner)
+        if element == "enum" and "enum" not in options:
             raise UserError(f"{here}.values: found {kind!r}, expected an enum in the tool's schema")
         fields: tuple[Parameter, ...] = ()
+        phrases: dict[str, Any] = {}
         if kind.startswith("object"):
             nested = inner if kind == "object" else inner.get("items", {})
             fields = _parameters(nested, _field(entry, "fields", here), entities, f"{here}.fields")
-        if kind.startswith("object") and not fields and name not in schema.get("required", []):
-            continue  # nobody could say what is in it
-        if kind.startswith("objects") and "array" in types_of(nested):
-            raise UserError(f"{where}.{name}: found a required list of lists of objects, which nobody could say")
-        phrases: dict[str, Any] = {}
-        if not kind.startswith("object"):
+            if not fields and name not in schema.get("required", []):
+                continue  # nobody could say what is in it
+            if kind != "object" and "array" in types_of(nested):
+                raise UserError(f"{where}.{name}: found a required list of lists of objects, which nobody could say")
+        else:
             phrases = _sides(_field(entry, "phrases", here), f"{here}.phrases", kind == "bool")
         ask = entry.get("ask", name.replace("_", " "))
         found.append(Parameter(name, inner, name in schema.get("required", []), kind, phrases, ask, fields))

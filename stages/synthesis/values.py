@@ -175,7 +175,7 @@ def mentions(parameter: Parameter, text: str, entities: Entities) -> bool:
     """Whether the text holds one of the parameter's phrases with any value of its kind in it."""
     if parameter.fields:
         return any(mentions(p, text, entities) for p in parameter.fields)
-    kind, schema = _item(parameter)
+    kind, schema = item_of(parameter.kind, parameter.schema)
     if kind == "bool" and kind == parameter.kind:
         return any(
             phrase in text for side in YEAR for said_so in parameter.phrases[side].values() for phrase in said_so
@@ -189,9 +189,8 @@ def mentions(parameter: Parameter, text: str, entities: Entities) -> bool:
     return any(re.search(rf"\b{template}\b", text) for template in templates)
 
 
-def _item(parameter: Parameter) -> tuple[str, dict[str, Any]]:
-    """Kind and schema of what its lists hold: list:city:1-3 -> city."""
-    kind, schema = parameter.kind, parameter.schema
+def item_of(kind: str, schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Kind and schema of what lists of a kind hold: list:city:1-3 -> city."""
     while kind.startswith("list:"):
         kind, schema = kind.removeprefix("list:").rpartition(":")[0], schema.get("items", {})
     return kind, schema
@@ -219,5 +218,5 @@ def identities(parameter: Parameter, value: Any, entities: Entities) -> list[str
             if p.name in item
             for i in identities(p, item[p.name], entities)
         ]
-    kind, _ = _item(parameter)
+    kind, _ = item_of(parameter.kind, parameter.schema)
     return scalars(value) if kind in entities or kind in ("date", "email") else []
