@@ -26,8 +26,8 @@ quality: env
 
 # Trains data/base anew (under two hours on two cores); the result is kept in git.
 base-model: env
-	python -m stages.base --leg 1
-	python -m stages.base --leg 2
+	python -m recipes.base --leg 1
+	python -m recipes.base --leg 2
 
 env: .venv/ready
 

@@ -29,12 +29,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages import params
-from stages.answering import GROUPS, group
-from stages.artifacts import PREDICTIONS, TASKS, read_table, row_task, whole_folder, write_json
+from itool import params
+from itool.answering import GROUPS, group
+from itool.artifacts import PREDICTIONS, TASKS, read_table, row_task
+from itool.files import whole_folder, write_json
+from itool.statistics import Estimate, Weights, interval
+from itool.toolcall.types import PARAMETER_KINDS
 from stages.report.markdown import grid, percent
-from stages.statistics import Estimate, Weights, interval
-from stages.toolcall.types import PARAMETER_KINDS
 from tests.smoke import ROOT, copy_project, dvc, lay_over
 
 COPIES = ROOT / "tmp/claims"

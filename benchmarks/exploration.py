@@ -31,14 +31,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from stages import params
-from stages.artifacts import read_tasks
-from stages.engine import open_engine, seed_of
-from stages.engine.base import Completion, Engine, Prefix, Request, Sampling
+from itool import params
+from itool.artifacts import read_tasks
+from itool.engine import open_engine, seed_of
+from itool.engine.base import Completion, Engine, Prefix, Request, Sampling
+from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.types import Task
 from stages.exploration.search import explore, node_rows
 from stages.fragments.pairs import harvest
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.toolcall.types import Task
 
 BATCHES = (128, 256, 512)  # sequences that decode together, tried for raw
 SERIAL_TASKS = 8  # the serial rival is measured on these alone; it is slow

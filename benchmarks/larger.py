@@ -16,8 +16,8 @@ import torch
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 from benchmarks.claims import COPIES
-from stages.artifacts import whole_folder
-from stages.base.train import OUT, Leg, fit, new_model
+from itool.files import whole_folder
+from recipes.base.train import OUT, Leg, fit, new_model
 from tests.smoke import ROOT
 
 WIDTH = 1792  # of a feed-forward layer of 3x; 384 in the small model

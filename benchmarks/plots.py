@@ -7,7 +7,7 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from benchmarks.claims import ABLATIONS, LARGER, MODELS, RIVALS, ROOT, Results, mean, tried
-from stages.statistics import Estimate
+from itool.statistics import Estimate
 
 rcParams.update(
     {

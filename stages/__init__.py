@@ -1,7 +1,3 @@
-"""iTool: one folder a phase, named after its DVC stage, and the common rooms that they share."""
+"""The phases of iTool, one folder each, named after its DVC stage."""
 
-import os
-
-# Read once, when transformers is imported; it must never look for a model anywhere but here.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+import itool  # noqa: F401  # before transformers: it sets what that reads when it is imported

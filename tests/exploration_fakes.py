@@ -3,9 +3,9 @@
 import math
 import random
 
-from stages.engine.base import Completion
-from stages.toolcall import pythonic
-from stages.toolcall.types import Call, Kind, Reference, ReferenceCall, Task, Tool
+from itool.engine.base import Completion
+from itool.toolcall.dialects import pythonic
+from itool.toolcall.types import Call, Kind, Reference, ReferenceCall, Task, Tool
 
 PIECES = [
     b"[",

@@ -14,10 +14,11 @@ from typing import Any
 
 import yaml
 
-from stages import params
+from itool import params
 
 ROOT = Path(__file__).parents[1]
 INPUTS = (
+    "itool",
     "stages",
     "dvc.yaml",
     ".dvcignore",

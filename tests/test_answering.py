@@ -8,14 +8,15 @@ import polars as pl
 import pytest
 from tiny_tokenizer import save_tokenizer
 
-from stages.answering import GROUPS, answer, metrics
-from stages.artifacts import PREDICTIONS, write_json
-from stages.engine.base import Completion
-from stages.errors import UserError
+from itool.answering import GROUPS, answer, metrics
+from itool.artifacts import PREDICTIONS
+from itool.engine.base import Completion
+from itool.errors import UserError
+from itool.files import write_json
+from itool.params import Evaluation, load
+from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.types import ErrorKind, Kind, Reference, ReferenceCall, Task, Tool
 from stages.evaluation.run import self_evaluation
-from stages.params import Evaluation, load
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.toolcall.types import ErrorKind, Kind, Reference, ReferenceCall, Task, Tool
 
 TOOL = Tool(
     "get_weather",

@@ -11,11 +11,11 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast
 
-from stages.base import phrasing, train, words
-from stages.base.corpus import LEVELS, dialogue
-from stages.base.train import Batches, Leg
+from itool.toolcall.dialects import pythonic
+from recipes.base import phrasing, train, words
+from recipes.base.corpus import LEVELS, dialogue
+from recipes.base.train import Batches, Leg
 from stages.synthesis import verbalise
-from stages.toolcall import pythonic
 
 ROOT = Path(__file__).parents[1]
 POOL = [tool for path in sorted((ROOT / "data/tools").glob("*.json")) for tool in json.loads(path.read_text())["tools"]]

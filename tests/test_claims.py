@@ -12,9 +12,10 @@ from tiny_model import new_model
 
 from benchmarks import claims, plots
 from benchmarks.larger import widened
-from stages.artifacts import TASKS, task_row, write_json, write_table
-from stages.params import Params
-from stages.toolcall.types import Task
+from itool.artifacts import TASKS, task_row, write_table
+from itool.files import write_json
+from itool.params import Params
+from itool.toolcall.types import Task
 from tests.smoke import ROOT, lay_over
 
 SPLITS = ["test_seen"] * 6 + ["test_unseen"] * 2

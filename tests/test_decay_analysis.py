@@ -9,12 +9,12 @@ import pytest
 import yaml
 from tiny_model import save_model
 
-from stages.artifacts import DECAY, TASKS, read_table, task_row, write_table
+from itool.artifacts import DECAY, TASKS, read_table, task_row, write_table
+from itool.errors import UserError
+from itool.toolcall.types import Kind, Reference, Task
+from itool.training.sft import finetune
 from stages.decay import run as decay
 from stages.decay.analysis import analyse
-from stages.errors import UserError
-from stages.toolcall.types import Kind, Reference, Task
-from stages.training.sft import finetune
 
 RATIOS = (0.125, 0.25, 0.5, 1.0)
 

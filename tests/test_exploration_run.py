@@ -9,8 +9,8 @@ import pytest
 import yaml
 from exploration_fakes import FakeEngine, FakePrompter, tasks
 
-from stages.artifacts import NODES, SELECTED, read_table, task_row, write_table
-from stages.errors import UserError
+from itool.artifacts import NODES, SELECTED, read_table, task_row, write_table
+from itool.errors import UserError
 from stages.exploration import run as stage
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"

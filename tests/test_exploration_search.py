@@ -8,9 +8,9 @@ from exploration_fakes import END, MODEL, PROMPT, TOKEN_BYTES, FakeEngine, FakeP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from itool.params import Exploration
 from stages.exploration.search import explore, node_rows
 from stages.exploration.tree import ids_to, logprobs_to, node_visits
-from stages.params import Exploration
 
 SETTINGS = Exploration(
     seed=1, simulations=6, samples=4, temperature=1.0, c=1.0, self_evaluation=0.1, wave=8, in_flight=1, shard=8

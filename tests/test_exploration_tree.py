@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from itool.toolcall.scanner import Fragment
 from stages.exploration.tree import (
     Judgement,
     Rollout,
@@ -24,7 +25,6 @@ from stages.exploration.tree import (
     puct,
     select,
 )
-from stages.toolcall.scanner import Fragment
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "exploration_tree.json").read_text())
 END = 9

@@ -5,13 +5,13 @@ import random
 import pytest
 from exploration_fakes import END, PROMPT, FakeEngine, FakePrompter, ids_of, tasks
 
-from stages import params
+from itool import params
+from itool.toolcall.checker import check, consistent
+from itool.toolcall.dialects import read_answer
+from itool.toolcall.types import ErrorKind
 from stages.exploration.search import explore, node_rows
 from stages.fragments.pairs import balanced, harvest
 from stages.fragments.run import profile
-from stages.toolcall.checker import check, consistent
-from stages.toolcall.dialect import read_answer
-from stages.toolcall.types import ErrorKind
 
 [TASK] = tasks(1)  # right: f with a=1 and b="x", in any order
 SETTINGS = params.Fragments(span="fragment", answers="both", rehearse=True, margin=0.1, visits=1)

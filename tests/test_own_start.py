@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 from tiny_tokenizer import save_tokenizer
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from stages import artifacts
+from itool import artifacts
+from itool.engine import open_engine
+from itool.params import load
 from stages.decay.run import run as run_decay
-from stages.engine import open_engine
 from stages.evaluation.run import run as run_evaluation
 from stages.exploration.run import run as run_exploration
 from stages.fragments.run import run as run_fragments
-from stages.params import load
 from stages.preference.run import run as run_preference
 from stages.report.run import run as run_report
 from stages.selection.run import run as run_selection

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.errors import UserError
-from stages.params import load
+from itool.errors import UserError
+from itool.params import load
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from tiny_model import logprobs as logprobs_of
 from transformers import AutoModelForCausalLM
 from watched_training import keep_gradients, pretend_two_gpus
 
-from stages import params
-from stages.artifacts import ANSWERS, PAIRS, PREDICTIONS, write_table
-from stages.errors import UserError
+from itool import params
+from itool.artifacts import ANSWERS, PAIRS, PREDICTIONS, write_table
+from itool.errors import UserError
+from itool.training.sft import finetune
 from stages.preference.dpo import (
     SIMPO_MARGIN,
     Collator,
@@ -28,7 +29,6 @@ from stages.preference.dpo import (
     token_logprobs,
 )
 from stages.preference.run import read_trunks, run
-from stages.training.sft import finetune
 
 PROMPT, ANSWER = (1, 2, 3, 4), (97, 98, 104, 105, END)
 ONE = Pair(0, 2, (99, 100, 101))

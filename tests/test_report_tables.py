@@ -9,12 +9,13 @@ import pytest
 import yaml
 from tiny_tokenizer import save_tokenizer
 
-from stages.artifacts import PAIRS, PREDICTIONS, TASKS, task_row, write_json, write_table, write_text
-from stages.errors import UserError
+from itool.artifacts import PAIRS, PREDICTIONS, TASKS, task_row, write_table
+from itool.errors import UserError
+from itool.files import write_json, write_text
+from itool.statistics import paired_test
+from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.types import SCENARIOS, Kind, Reference, ReferenceCall, Task, Tool
 from stages.report.run import CURVES, run
-from stages.statistics import paired_test
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.toolcall.types import SCENARIOS, Kind, Reference, ReferenceCall, Task, Tool
 
 RIGHT = {"base": 30, "it0": 100, "it1": 130}  # of 200 test tasks, the easiest first
 TOOL = Tool("get_weather", "Weather.", {"type": "object", "properties": {"city": {"type": "string"}}})

@@ -5,8 +5,8 @@ import random
 import polars as pl
 import pytest
 
-from stages.artifacts import PREDICTIONS
-from stages.params import Iteration
+from itool.artifacts import PREDICTIONS
+from itool.params import Iteration
 from stages.selection.draw import candidates, hardest, weighted_draw, weights, wrong_fragments
 from stages.selection.run import number
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.statistics import (
+from itool.statistics import (
     Weights,
     auc,
     bootstrap_difference,

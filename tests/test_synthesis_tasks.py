@@ -9,8 +9,11 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from stages.artifacts import read_tasks
-from stages.params import Mixture, Synthesis, load
+from itool.artifacts import read_tasks
+from itool.params import Mixture, Synthesis, load
+from itool.toolcall import dialects
+from itool.toolcall.checker import check
+from itool.toolcall.types import SCENARIOS, Kind, Reference, ReferenceCall
 from stages.synthesis import run as phase
 from stages.synthesis.measure import metrics, text_of
 from stages.synthesis.pool import load_pool
@@ -20,9 +23,6 @@ from stages.synthesis.values import contains, scalars
 from stages.synthesis.verbalise import ADD, CHANGE, EACH, JOINS, REFUSAL_TEXT, SAME, WRAPPERS, verbalise
 from stages.synthesis.verify import execution_error, format_error, semantics_error, verify
 from stages.synthesis.world import SimulationError
-from stages.toolcall import dialect
-from stages.toolcall.checker import check
-from stages.toolcall.types import SCENARIOS, Kind, Reference, ReferenceCall
 
 EVEN = Mixture(**dict.fromkeys(SCENARIOS, 1.0))
 PARAMS = Synthesis(
@@ -130,7 +130,7 @@ def test_own_phrases_of_test_are_not_those_of_training():
 @pytest.mark.parametrize("name", ["pythonic", "hermes"])
 def test_every_reference_is_right_and_its_answer_to_another_task_is_not(samples, scenario, name):
     tasks = [s.task for s in samples if s.task.scenario == scenario]
-    speak = dialect.get(name)
+    speak = dialects.get(name)
     for task in tasks:
         parsed = speak.parse(speak.render(task.reference.answer()))
         assert check(parsed, task.reference, task.tools, strict=True).right

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages.artifacts import TASKS, read_table, read_tasks, row_task
-from stages.errors import UserError
-from stages.params import Mixture, Synthesis
+from itool.artifacts import TASKS, read_table, read_tasks, row_task
+from itool.errors import UserError
+from itool.formats.openai import read_conversations
+from itool.params import Mixture, Synthesis
+from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.types import SCENARIOS, Kind
 from stages.synthesis import generic
-from stages.synthesis.conversations import read_conversations
 from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import hold_out, rosters
 from stages.synthesis.run import accepted, learn_from, run, synthesise, tell_splits
 from stages.synthesis.verify import verify
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.toolcall.types import SCENARIOS, Kind
 
 ROOT = Path(__file__).parents[1]
 SIZES = {"train": 60, "explore": 20, "validation": 10, "test_seen": 10}

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolcall_strategies import WRONG_TYPE, shuffled, tasks, wrong_value
 
-from stages.toolcall import pythonic
-from stages.toolcall.checker import Verdict, check
-from stages.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool, Unparseable
+from itool.toolcall.checker import Verdict, check
+from itool.toolcall.dialects import pythonic
+from itool.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool, Unparseable
 
 WEATHER = Tool(
     "get_weather",

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolcall_strategies import answers, damaged, scalars, values
 
-from stages.toolcall import dialect, hermes, pythonic
-from stages.toolcall.types import Answer, Call, Unparseable
+from itool.toolcall import dialects
+from itool.toolcall.dialects import hermes, pythonic
+from itool.toolcall.types import Answer, Call, Unparseable
 
 BOTH = pytest.mark.parametrize("module", [pythonic, hermes], ids=["pythonic", "hermes"])
 ONE = Answer((Call("f", {"a": 1, "b": "x é"}), Call("g", {"c": [1, 2], "d": {"k": True}, "e": None})))
@@ -30,8 +31,8 @@ def canonical(value: object) -> str:
 
 
 def test_dialects_by_name() -> None:
-    assert dialect.get("pythonic") is pythonic
-    assert dialect.get("hermes") is hermes
+    assert dialects.get("pythonic") is pythonic
+    assert dialects.get("hermes") is hermes
 
 
 def test_golden_renderings() -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from test_toolcall_checker import mutations
 from toolcall_strategies import BYTES, END, byte_ids, shuffled, tasks, tokenised
 
-from stages.toolcall import hermes, pythonic
-from stages.toolcall.checker import check, consistent, fragment_error
-from stages.toolcall.scanner import cut, join_bytes
-from stages.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool
+from itool.toolcall.checker import check, consistent, fragment_error
+from itool.toolcall.dialects import hermes, pythonic
+from itool.toolcall.scanner import cut, join_bytes
+from itool.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool
 
 BOTH = pytest.mark.parametrize("module", [pythonic, hermes], ids=["pythonic", "hermes"])
 

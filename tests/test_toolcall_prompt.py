@@ -8,11 +8,11 @@ import trl
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from stages.errors import UserError
-from stages.toolcall import hermes
-from stages.toolcall.prompt import SELF_EVALUATION_QUESTION, Prompter, load_tokenizer
-from stages.toolcall.scanner import cut
-from stages.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Task, Tool
+from itool.errors import UserError
+from itool.toolcall.dialects import hermes
+from itool.toolcall.prompt import SELF_EVALUATION_QUESTION, Prompter, load_tokenizer
+from itool.toolcall.scanner import cut
+from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Task, Tool
 
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"
 TURN_ENDS = {

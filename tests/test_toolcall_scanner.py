@@ -11,10 +11,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from toolcall_strategies import BYTES, END, answers, byte_ids, damaged, tokenised
 from transformers import PreTrainedTokenizerFast
 
-from stages.toolcall import hermes, pythonic
-from stages.toolcall.prompt import load_tokenizer
-from stages.toolcall.scanner import Fragment, cut, join_bytes, token_bytes
-from stages.toolcall.types import Answer, Unparseable
+from itool.toolcall.dialects import hermes, pythonic
+from itool.toolcall.prompt import load_tokenizer
+from itool.toolcall.scanner import Fragment, cut, join_bytes, token_bytes
+from itool.toolcall.types import Answer, Unparseable
 
 BOTH = pytest.mark.parametrize("module", [pythonic, hermes], ids=["pythonic", "hermes"])
 

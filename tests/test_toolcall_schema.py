@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from toolcall_strategies import WRONG_TYPE, tasks
 
-from stages.artifacts import row_task, task_row
-from stages.errors import UserError
-from stages.toolcall.schema import SchemaError, load_tools, parse_tool, type_errors, validate
-from stages.toolcall.types import Reference, Task, Tool
+from itool.artifacts import row_task, task_row
+from itool.errors import UserError
+from itool.toolcall.schema import SchemaError, load_tools, parse_tool, type_errors, validate
+from itool.toolcall.types import Reference, Task, Tool
 
 FLIGHTS = {
     "type": "object",

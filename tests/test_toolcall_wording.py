@@ -2,8 +2,8 @@
 
 import pytest
 
-from stages.toolcall.checker import check
-from stages.toolcall.types import Answer, ErrorKind, Kind, Reference
+from itool.toolcall.checker import check
+from itool.toolcall.types import Answer, ErrorKind, Kind, Reference
 
 
 def right(text: str, reference: Reference) -> bool:

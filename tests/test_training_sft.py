@@ -14,14 +14,14 @@ from transformers import AutoModelForCausalLM, Qwen3ForCausalLM
 from trl.trainer.utils import add_fused_lm_head
 from watched_training import keep_gradients, pretend_two_gpus
 
-from stages import params
-from stages.engine import open_engine
-from stages.engine.base import Request, Sampling
-from stages.engine.transformers import TransformersEngine
-from stages.errors import UserError
-from stages.training.models import load_trainable, save
-from stages.training.sft import finetune
-from stages.training.trainer import schedule, score_answers_only
+from itool import params
+from itool.engine import open_engine
+from itool.engine.base import Request, Sampling
+from itool.engine.transformers import TransformersEngine
+from itool.errors import UserError
+from itool.training.models import load_trainable, save
+from itool.training.sft import finetune
+from itool.training.trainer import schedule, score_answers_only
 
 CHANCE = random.Random(1)
 ROWS = [
@@ -95,7 +95,7 @@ def test_micro_batches_and_checkpointing_change_no_gradient(base, tmp_path, monk
     once = TRAINING.model_copy(update={"epochs": 1, "batch": 4, "learning_rate": 1e-9})
 
     def trained(name, **more):
-        gradients = keep_gradients(monkeypatch, "stages.training.sft")
+        gradients = keep_gradients(monkeypatch, "itool.training.sft")
         model = model_params(base, **changes | more)
         finetune(ROWS[:10], model, tmp_path / name / "model", once, ENGINE, curves=tmp_path / name / "curves")
         assert gradients.checkpointed == model.checkpointing

@@ -6,9 +6,9 @@ from collections import Counter
 from exploration_fakes import tasks
 from tiny_tokenizer import save_tokenizer
 
-from stages.toolcall.checker import check
-from stages.toolcall.prompt import SELF_EVALUATION_QUESTION, Prompter, load_tokenizer
-from stages.toolcall.types import Kind, Reference, ReferenceCall, Task, Tool
+from itool.toolcall.checker import check
+from itool.toolcall.prompt import SELF_EVALUATION_QUESTION, Prompter, load_tokenizer
+from itool.toolcall.types import Kind, Reference, ReferenceCall, Task, Tool
 from stages.warmup.corrupt import corrupt, difficulty, gather
 from stages.warmup.run import self_evaluation_rows
 

@@ -8,7 +8,7 @@ import torch
 from tiny_tokenizer import save_tokenizer
 from transformers import AutoModelForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
-from stages import params
+from itool import params
 
 END = 256
 PEAKED = 0.3  # initializer_range; the default is so flat that greedy decoding would meet ties

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from stages.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Tool
+from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Tool
 
 END = 256
 BYTES = [bytes([byte]) for byte in range(256)] + [b"<end>"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import TrainerCallback, TrainingArguments
 
-from stages.training.trainer import train
+from itool.training.trainer import train
 
 
 class Gradients(TrainerCallback):

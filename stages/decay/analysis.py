@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from stages.statistics import Weights, gains_per_doubling, interval, saturating_fit
-from stages.toolcall.types import PARAMETER_KINDS
+from itool.statistics import Weights, gains_per_doubling, interval, saturating_fit
+from itool.toolcall.types import PARAMETER_KINDS
 
 
 def analyse(points: pl.DataFrame, resamples: int, seed: int) -> dict[str, Any]:

@@ -10,17 +10,19 @@ from itertools import cycle, islice
 
 import polars as pl
 
-from stages.answering import answer
-from stages.artifacts import DECAY, read_tasks, write_json, write_table
+from itool.answering import answer
+from itool.artifacts import DECAY, read_tasks, write_table
+from itool.cli import command_line
+from itool.engine import open_local
+from itool.errors import UserError
+from itool.files import write_json
+from itool.log import log
+from itool.params import load
+from itool.statistics import apportion
+from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.types import Task
+from itool.training.sft import finetune
 from stages.decay.analysis import analyse
-from stages.door import log
-from stages.engine import open_local
-from stages.errors import UserError
-from stages.params import load
-from stages.statistics import apportion
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.toolcall.types import Task
-from stages.training.sft import finetune
 
 TRAIN, TEST = "data/synthesis/train.parquet", "data/synthesis/test.parquet"
 
@@ -93,3 +95,7 @@ def stratified(tasks: Sequence[Task], count: int, seed: int) -> list[Task]:
     for name, indices in by_scenario.items():
         chosen += random.Random(f"{seed}/decay/{name}").sample(indices, quota[name])
     return [tasks[index] for index in sorted(chosen)]
+
+
+if __name__ == "__main__":
+    command_line(run)

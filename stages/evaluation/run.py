@@ -5,14 +5,16 @@ from typing import Any
 
 import polars as pl
 
-from stages.answering import checked, complete, metrics
-from stages.artifacts import PREDICTIONS, read_tasks, write_json, write_table
-from stages.door import log
-from stages.engine import open_engine
-from stages.engine.base import Completion, Engine, leanings
-from stages.params import load
-from stages.statistics import auc
-from stages.toolcall.prompt import Prompter, load_tokenizer
+from itool.answering import checked, complete, metrics
+from itool.artifacts import PREDICTIONS, read_tasks, write_table
+from itool.cli import command_line
+from itool.engine import open_engine
+from itool.engine.base import Completion, Engine, leanings
+from itool.files import write_json
+from itool.log import log
+from itool.params import load
+from itool.statistics import auc
+from itool.toolcall.prompt import Prompter, load_tokenizer
 
 TASK_FILES = ("data/synthesis/validation.parquet", "data/synthesis/test.parquet")
 
@@ -59,3 +61,7 @@ def self_evaluation(
     asked = [prompter.selfeval_ids(prompt, ids) for prompt, ids, _ in finished]
     leaning = leanings(engine, asked, prompter.yes, prompter.no)  # C rises with it, and AUC sees ranks only
     return {"auc": auc(leaning, [ok for *_, ok in finished]), "n": len(finished)}
+
+
+if __name__ == "__main__":
+    command_line(run, "model")

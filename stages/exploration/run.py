@@ -10,17 +10,18 @@ from pathlib import Path
 import polars as pl
 from tqdm import tqdm
 
-from stages import params
-from stages.artifacts import NODES, SELECTED, join_tables, read_table, row_task, write_table
-from stages.door import log
-from stages.engine import open_engine
-from stages.errors import UserError
+from itool import params
+from itool.artifacts import NODES, SELECTED, join_tables, read_table, row_task, write_table
+from itool.cli import command_line
+from itool.engine import open_engine
+from itool.errors import UserError
+from itool.log import log
+from itool.toolcall.prompt import Prompter, load_tokenizer
 from stages.exploration.search import explore, node_rows
 from stages.exploration.tree import Tree, forks
-from stages.toolcall.prompt import Prompter, load_tokenizer
 
 LINES_APART = 10  # seconds between two log lines
-CODE = ("exploration", "engine", "toolcall")  # rooms whose code decides the trees
+CODE = ("stages/exploration", "itool/engine", "itool/toolcall")  # folders whose code decides the trees
 
 
 def run(iteration: str) -> None:
@@ -40,7 +41,7 @@ def run(iteration: str) -> None:
     engine_params = settings.engine.model_dump(exclude={"server": True, "vllm": {"memory"}})
     prompts = [settings.model.dialect, settings.model.max_length]
     decisive = [settings.exploration, engine_params, prompts, settings.evaluation.strict]
-    code = [path for room in CODE for path in Path(__file__).parents[1].joinpath(room).glob("*.py")]
+    code = [path for room in CODE for path in Path(__file__).parents[2].joinpath(room).rglob("*.py")]
     scratch = (
         Path(".scratch") / f"exploration-{fingerprint(decisive, [selection, *files_of(model_dir), *sorted(code)])}"
     )
@@ -137,3 +138,7 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+if __name__ == "__main__":
+    command_line(run, "iteration")

@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from stages.engine import seed_of
-from stages.engine.base import Completion, Engine, Prefix, Request, Sampling, leanings
+from itool.engine import seed_of
+from itool.engine.base import Completion, Engine, Prefix, Request, Sampling, leanings
+from itool.params import Exploration
+from itool.toolcall.checker import check
+from itool.toolcall.dialects import read_answer
+from itool.toolcall.prompt import Prompter
+from itool.toolcall.scanner import cut
+from itool.toolcall.types import Task
 from stages.exploration.tree import (
     Judgement,
     Rollout,
@@ -20,12 +26,6 @@ from stages.exploration.tree import (
     plant,
     select,
 )
-from stages.params import Exploration
-from stages.toolcall.checker import check
-from stages.toolcall.dialect import read_answer
-from stages.toolcall.prompt import Prompter
-from stages.toolcall.scanner import cut
-from stages.toolcall.types import Task
 
 Advance = Callable[[Sequence[Tree], int, int], None]  # told after every round: finished trees, rollouts, tokens
 
@@ -163,7 +163,7 @@ def self_evaluations(
 
 
 def node_rows(task_id: str, tree: Tree) -> Iterator[dict[str, Any]]:
-    """The tree as rows of stages.artifacts.NODES."""
+    """The tree as rows of itool.artifacts.NODES."""
     for node in range(len(tree)):
         judged = tree.judgement[node]
         yield {

@@ -27,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 
-from stages.toolcall.scanner import Fragment
+from itool.toolcall.scanner import Fragment
 
 GAMMA = 1.0
 NONE: Mapping[int, int] = MappingProxyType({})

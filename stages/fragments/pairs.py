@@ -5,19 +5,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.engine.base import Ids
-from stages.params import Fragments
-from stages.toolcall.checker import consistent, fragment_error
-from stages.toolcall.prompt import Prompter
-from stages.toolcall.scanner import join_bytes
-from stages.toolcall.types import ErrorKind, Task
+from itool.engine.base import Ids
+from itool.params import Fragments
+from itool.toolcall.checker import consistent, fragment_error
+from itool.toolcall.prompt import Prompter
+from itool.toolcall.scanner import join_bytes
+from itool.toolcall.types import ErrorKind, Task
 
-Row = dict[str, Any]  # of stages.artifacts.NODES
+Row = dict[str, Any]  # of itool.artifacts.NODES
 
 
 @dataclass(frozen=True)
 class Harvest:
-    """The pairs of a tree as rows of stages.artifacts.PAIRS, but `answer` is still its ids and not yet its number; for
+    """The pairs of a tree as rows of itool.artifacts.PAIRS, but `answer` is still its ids and not yet its number; for
     every other branching the reason why it gave none; and the answer to be learnt whole, if any.
 
     Reasons: cut (fewer than two finished siblings), no_right, no_wrong (every sibling can still become right), visits

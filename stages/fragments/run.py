@@ -5,14 +5,16 @@ from typing import Any
 
 import polars as pl
 
-from stages.artifacts import ANSWERS, NODES, PAIRS, SELECTED, read_table, row_task, write_json, write_table
-from stages.door import log
-from stages.engine.base import Ids
-from stages.errors import UserError
+from itool.artifacts import ANSWERS, NODES, PAIRS, SELECTED, read_table, row_task, write_table
+from itool.cli import command_line
+from itool.engine.base import Ids
+from itool.errors import UserError
+from itool.files import write_json
+from itool.log import log
+from itool.params import load
+from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.types import ErrorKind
 from stages.fragments.pairs import Harvest, balanced, harvest
-from stages.params import load
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.toolcall.types import ErrorKind
 
 
 def run(iteration: str) -> None:
@@ -83,3 +85,7 @@ def profile(harvests: list[Harvest]) -> dict[str, Any]:
             for kind in kinds
         },
     }
+
+
+if __name__ == "__main__":
+    command_line(run, "iteration")

@@ -16,11 +16,11 @@ from datasets import Dataset
 from torch.nn.functional import logsigmoid
 from trl import DPOConfig, DPOTrainer
 
-from stages import params
-from stages.engine import open_local
-from stages.errors import UserError
-from stages.training.models import load_trainable
-from stages.training.trainer import Checkpoints, Curves, arguments, on_one_device, schedule, train
+from itool import params
+from itool.engine import open_local
+from itool.errors import UserError
+from itool.training.models import load_trainable
+from itool.training.trainer import Checkpoints, Curves, arguments, on_one_device, schedule, train
 
 SIMPO_MARGIN = 0.5  # gamma / beta: by how much a chosen token's mean log-probability is to exceed a rejected one's
 # Nats a token by which a branch's log-probability may differ from that of the same text alone; the second where the

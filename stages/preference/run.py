@@ -5,15 +5,17 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.answering import answer
-from stages.artifacts import ANSWERS, PAIRS, PREDICTIONS, read_table, read_tasks, write_json
-from stages.door import log
-from stages.engine import open_local
-from stages.errors import UserError
-from stages.params import Params, load
+from itool.answering import answer
+from itool.artifacts import ANSWERS, PAIRS, PREDICTIONS, read_table, read_tasks
+from itool.cli import command_line
+from itool.engine import open_local
+from itool.errors import UserError
+from itool.files import write_json
+from itool.log import log
+from itool.params import Params, load
+from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.training.models import load_trainable, save, write_means
 from stages.preference.dpo import Pair, Trunk, optimise
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.training.models import load_trainable, save, write_means
 
 VALIDATION = "data/synthesis/validation.parquet"
 
@@ -102,3 +104,7 @@ def validation_accuracy(folder: str, params: Params) -> float:
 
 def share_right(predictions: pl.DataFrame) -> float:
     return float(predictions["right"].sum() / predictions.height)
+
+
+if __name__ == "__main__":
+    command_line(run, "iteration")

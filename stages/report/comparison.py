@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from stages.answering import group
-from stages.artifacts import PREDICTIONS, read_table
-from stages.errors import UserError
-from stages.statistics import Estimate, bootstrap_difference, paired_test
+from itool.answering import group
+from itool.artifacts import PREDICTIONS, read_table
+from itool.errors import UserError
+from itool.statistics import Estimate, bootstrap_difference, paired_test
 
 
 def read_predictions(models: Sequence[str], folder: str = "data/predictions") -> dict[str, pl.DataFrame]:

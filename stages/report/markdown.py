@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from itool.statistics import Estimate
+from itool.toolcall.types import ErrorKind
 from stages.report.comparison import Comparison
 from stages.report.pairs import Shown, Side
-from stages.statistics import Estimate
-from stages.toolcall.types import ErrorKind
 
 
 def render(
@@ -17,7 +17,7 @@ def render(
     trained: dict[str, dict[str, Any]],
     pairs: dict[str, list[Shown]],
 ) -> str:
-    """The whole report. `figures`: per model those of `stages.answering.metrics` on the test splits; `trained`: per
+    """The whole report. `figures`: per model those of `itool.answering.metrics` on the test splits; `trained`: per
     iteration metrics/preference/<iteration>.json.
     """
     parts = [

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from stages.artifacts import PAIRS, TASKS, read_table, row_task
-from stages.errors import UserError
-from stages.toolcall.prompt import Prompter
-from stages.toolcall.types import Task
+from itool.artifacts import PAIRS, TASKS, read_table, row_task
+from itool.errors import UserError
+from itool.toolcall.prompt import Prompter
+from itool.toolcall.types import Task
 
 EXPLORE = "data/synthesis/explore.parquet"
 

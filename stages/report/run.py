@@ -8,15 +8,15 @@ from typing import Any
 
 import polars as pl
 
-from stages.answering import metrics
-from stages.artifacts import write_json, write_text
-from stages.door import log
-from stages.params import load
+from itool.answering import metrics
+from itool.cli import command_line
+from itool.files import read_json, write_json, write_text
+from itool.log import log
+from itool.params import load
+from itool.toolcall.prompt import Prompter, load_tokenizer
 from stages.report.comparison import compare, read_predictions
 from stages.report.markdown import render
 from stages.report.pairs import sample
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.toolcall.schema import read_json
 
 FOLDER = Path("report")
 CURVES = ("loss", "answer_nll", "pair_loss", "margin", "accuracy", "chosen_logprob", "rejected_logprob")
@@ -135,3 +135,7 @@ def write_csv(name: str, columns: Sequence[str], rows: Sequence[dict[str, Any]])
     for row in rows:
         writer.writerow({key: round(item, 6) if isinstance(item, float) else item for key, item in row.items()})
     write_text(text.getvalue(), FOLDER / name)
+
+
+if __name__ == "__main__":
+    command_line(run)

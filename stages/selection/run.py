@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from stages.artifacts import PREDICTIONS, SELECTED, read_table, read_tasks, task_row, write_table
-from stages.door import log
-from stages.engine import open_engine
-from stages.params import Iteration, load
+from itool.artifacts import PREDICTIONS, SELECTED, read_table, read_tasks, task_row, write_table
+from itool.cli import command_line
+from itool.engine import open_engine
+from itool.log import log
+from itool.params import Iteration, load
+from itool.toolcall.prompt import Prompter, load_tokenizer
 from stages.selection.draw import candidates, hardest, weighted_draw, weights, wrong_fragments
-from stages.toolcall.prompt import Prompter, load_tokenizer
 
 POOL = "data/synthesis/explore.parquet"
 
@@ -58,3 +59,7 @@ def number(iteration: str, iterations: Mapping[str, Iteration]) -> int:
     """How many iterations lie between it0 and this one. Not its place in params.yaml, of which DVC knows nothing."""
     previous = iterations[iteration].previous
     return 1 + number(previous, iterations) if previous in iterations else 0
+
+
+if __name__ == "__main__":
+    command_line(run, "iteration")

@@ -9,9 +9,9 @@ import math
 import re
 from typing import Any
 
+from itool.toolcall.types import Tool
 from stages.synthesis.values import Entities
 from stages.synthesis.world import World
-from stages.toolcall.types import Tool
 
 PHRASES = {
     "train": ["with {name} {}", "where {name} is {}", "using {} as {name}"],

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from itool.toolcall.types import Task
 from stages.synthesis.values import Entities, identities
 from stages.synthesis.verbalise import Sample
 from stages.synthesis.verify import Rejection
-from stages.toolcall.types import Task
 
 SPLITS = ("train", "explore", "validation", "test_seen", "test_unseen")
 SPLIT_PAIRS = [(a, b) for a in SPLITS[:3] for b in SPLITS[3:]] + [

@@ -15,13 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from stages.door import log
-from stages.errors import UserError
+from itool.errors import UserError
+from itool.files import read_json
+from itool.log import log
+from itool.toolcall.schema import load_tools, types_of
+from itool.toolcall.types import Tool
 from stages.synthesis import generic
 from stages.synthesis.values import YEAR, Entities, Parameter, item_of, known
 from stages.synthesis.world import World
-from stages.toolcall.schema import load_tools, read_json, types_of
-from stages.toolcall.types import Tool
 
 ENTITIES = Path("data/entities.json")
 

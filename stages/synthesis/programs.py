@@ -7,10 +7,10 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
+from itool.toolcall.types import SCENARIOS
 from stages.synthesis.pool import Link, Pool, PoolTool
 from stages.synthesis.values import Entities, Parameter, draw, draw_all
 from stages.synthesis.world import World
-from stages.toolcall.types import SCENARIOS
 
 PROMPT_CHARACTERS = 620  # of all signatures together, so that prompts stay short
 IDENTICAL = 0.5  # share of the parallel programs whose calls differ in few arguments

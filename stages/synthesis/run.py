@@ -7,12 +7,17 @@ from collections.abc import Set
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from stages.artifacts import REJECTED, TASKS, task_row, whole_folder, write_json, write_table
-from stages.door import log
-from stages.errors import UserError
-from stages.params import Synthesis, load
-from stages.statistics import apportion
-from stages.synthesis.conversations import read_conversations
+from itool.artifacts import REJECTED, TASKS, task_row, write_table
+from itool.cli import command_line
+from itool.errors import UserError
+from itool.files import whole_folder, write_json
+from itool.formats.openai import read_conversations
+from itool.log import log
+from itool.params import Synthesis, load
+from itool.statistics import apportion
+from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.types import Kind, Task
+from itool.toolcall.wording import text_share
 from stages.synthesis.dedup import duplicates
 from stages.synthesis.measure import SPLITS, metrics, text_of
 from stages.synthesis.pool import Pool, load_pool
@@ -20,9 +25,6 @@ from stages.synthesis.programs import Roster, execute, hold_out, possible, roste
 from stages.synthesis.verbalise import LEARNT, Sample, verbalise
 from stages.synthesis.verify import Rejection, format_error, verify
 from stages.synthesis.world import SimulationError
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.toolcall.types import Kind, Task
-from stages.toolcall.wording import text_share
 
 FOLDER = Path("data/synthesis")
 METRICS = Path("metrics/synthesis.json")
@@ -265,3 +267,7 @@ def write_folder(tasks: list[Task], rejected: list[Rejection], folder: Path) -> 
             rows = [task_row(task) for task in tasks if task.split.split("_")[0] == name]
             write_table(rows, TASKS, half_written / f"{name}.parquet")
         write_table([asdict(rejection) for rejection in rejected], REJECTED, half_written / "rejected.parquet")
+
+
+if __name__ == "__main__":
+    command_line(run)

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from stages.params import Synthesis
+from itool.params import Synthesis
+from itool.toolcall.types import Kind, Reference, ReferenceCall, Task
 from stages.synthesis.programs import Program, Step
 from stages.synthesis.values import Parameter, words
-from stages.toolcall.types import Kind, Reference, ReferenceCall, Task
 
 # The share of a validation or test request's parts that are worded as training never is; values of test always are new.
 # With all parts new the embedded model, which knows no synonyms, falls from 44% to 18% (docs/LOG.md).

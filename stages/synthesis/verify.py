@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from itool.toolcall import dialects
+from itool.toolcall.checker import check
+from itool.toolcall.schema import validate
+from itool.toolcall.types import Task, Unparseable
 from stages.synthesis.pool import PoolTool
 from stages.synthesis.programs import Program, execute
 from stages.synthesis.values import Entities, contains, mentions, said, scalars, words
 from stages.synthesis.verbalise import Sample
 from stages.synthesis.world import SimulationError
-from stages.toolcall import dialect
-from stages.toolcall.checker import check
-from stages.toolcall.schema import validate
-from stages.toolcall.types import Task, Unparseable
 
 DIALECTS = ("pythonic", "hermes")
 ANSWER_CHARACTERS = 210  # longer answers would not fit into engine.max_tokens of the embedded model
@@ -60,9 +60,9 @@ def format_error(task: Task) -> tuple[str, str] | None:
     if not answer.calls and not answer.text.strip():
         return "empty answer", ""
     for name in DIALECTS:
-        rendered = dialect.get(name).render(answer)
+        rendered = dialects.get(name).render(answer)
         try:
-            parsed = dialect.get(name).parse(rendered)
+            parsed = dialects.get(name).parse(rendered)
         except Unparseable as error:
             return "does not parse back", f"{name}: {rendered}: {error.reason}"
         verdict = check(parsed, task.reference, task.tools, strict=True)
@@ -72,7 +72,7 @@ def format_error(task: Task) -> tuple[str, str] | None:
 
 
 def _length_error(task: Task) -> tuple[str, str] | None:
-    rendered = dialect.get(DIALECTS[0]).render(task.reference.answer())
+    rendered = dialects.get(DIALECTS[0]).render(task.reference.answer())
     return ("answer too long", rendered) if len(rendered) > ANSWER_CHARACTERS else None
 
 

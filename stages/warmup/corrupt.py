@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from stages.toolcall.checker import check
-from stages.toolcall.types import Answer, Call, Task
+from itool.toolcall.checker import check
+from itool.toolcall.types import Answer, Call, Task
 
 
 @dataclass

@@ -3,15 +3,17 @@
 import random
 from collections.abc import Sequence
 
-from stages.artifacts import read_tasks, write_json
-from stages.door import log
-from stages.engine import open_local
-from stages.engine.base import Engine, leanings
-from stages.params import load
-from stages.statistics import auc
-from stages.toolcall.prompt import Prompter, load_tokenizer
-from stages.toolcall.types import Task
-from stages.training.sft import Row, finetune
+from itool.artifacts import read_tasks
+from itool.cli import command_line
+from itool.engine import open_local
+from itool.engine.base import Engine, leanings
+from itool.files import write_json
+from itool.log import log
+from itool.params import load
+from itool.statistics import auc
+from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.types import Task
+from itool.training.sft import Row, finetune
 from stages.warmup.corrupt import corrupt, difficulty, gather
 
 TRAIN, VALIDATION = "data/synthesis/train.parquet", "data/synthesis/validation.parquet"
@@ -87,3 +89,7 @@ def self_evaluation_auc(
 ) -> float | None:
     """The share of (right, wrong) couples whose right answer has the higher C; None when there are no couples."""
     return auc(leanings(engine, [prompt for prompt, _ in rows], prompter.yes, prompter.no), rights)
+
+
+if __name__ == "__main__":
+    command_line(run)

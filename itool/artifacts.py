@@ -1,0 +1,184 @@
+"""The schemas of every table that passes between phases, and the only way to read and write them.
+
+Nested values (tools, messages, references) are JSON strings: Arrow would unify the keys of dicts and fill arguments
+with nulls.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from itool.errors import UserError, one_line
+from itool.toolcall.schema import parse_tool
+from itool.toolcall.types import Reference, Task
+
+IDS = pl.List(pl.Int32)
+
+# One row a task: x = (tools, messages, reference). split: train, explore, validation, test_seen, test_unseen.
+TASKS: dict[str, Any] = {
+    "task_id": pl.String,
+    "split": pl.String,
+    "scenario": pl.String,
+    "tools": pl.String,  # JSON list of {name, description, parameters}
+    "messages": pl.String,  # JSON list of OpenAI messages
+    "reference": pl.String,  # JSON, see itool.toolcall.types.Reference
+}
+
+# One row a rejected candidate of synthesis.
+REJECTED: dict[str, Any] = {"scenario": pl.String, "layer": pl.String, "reason": pl.String, "detail": pl.String}
+
+# The replay buffer of an iteration: every task drawn, with its perplexity under the current model; `kept` marks the
+# hardest.
+SELECTED: dict[str, Any] = TASKS | {
+    "perplexity": pl.Float64,
+    "calls": pl.Boolean,  # the reference answer has calls (ranked apart from those without)
+    "weight": pl.Float64,  # calibration weight with which the task was drawn
+    "kept": pl.Boolean,
+}
+
+# Search trees, one row a node, nodes of a tree in order of creation; node 0 is the root and holds the prompt.
+NODES: dict[str, Any] = {
+    "task_id": pl.String,
+    "node": pl.Int32,
+    "parent": pl.Int32,  # -1 at the root
+    "ids": IDS,  # token ids of the fragment; of the prompt at the root
+    "kind": pl.String,  # fragment kind: root, choice, name, argument, next, text, cut
+    "path": pl.String,  # where in the answer the fragment stands, e.g. calls[0].arguments.city
+    "logprob": pl.Float64,  # of the fragment given its path, at the sampling temperature
+    "visits": pl.Int32,
+    "q": pl.Float64,  # Q of the edge from the parent
+    "right": pl.Boolean,  # a right answer lies below (or here)
+    "terminal": pl.Boolean,
+    "outcome": pl.Float64,  # O, of complete answers
+    "self_evaluation": pl.Float64,  # C, of complete answers
+}
+
+# Fragment preference pairs: prompt + chosen and prompt + rejected are both prefixes of real generations, but for the
+# end that fragments.span: path adds.
+PAIRS: dict[str, Any] = {
+    "task_id": pl.String,
+    "scenario": pl.String,
+    "kind": pl.String,  # of the rejected side's last fragment
+    "path": pl.String,  # of the same; with fragments.span response or path not where `error` is
+    "error": pl.String,  # ErrorKind of what is wrong first in the rejected side
+    "prompt": IDS,
+    "chosen": IDS,
+    "rejected": IDS,
+    "chosen_q": pl.Float64,
+    "rejected_q": pl.Float64,
+    "chosen_visits": pl.Int32,
+    "rejected_visits": pl.Int32,
+    "answer": pl.Int32,  # row of the iteration's ANSWERS on which prompt + chosen lies
+}
+
+# Answers to an iteration's tasks, the model's own or references: what its pairs branch off, and what is learnt whole.
+ANSWERS: dict[str, Any] = {
+    "task_id": pl.String,
+    "prompt": IDS,
+    "answer": IDS,
+    "learn": pl.Boolean,  # a right one
+}
+
+# One row an answered task.
+PREDICTIONS: dict[str, Any] = {
+    "task_id": pl.String,
+    "split": pl.String,
+    "scenario": pl.String,
+    "complex": pl.Boolean,
+    "prompt": pl.String,
+    "output": pl.String,
+    "right": pl.Boolean,
+    "error": pl.String,  # ErrorKind of the first wrong fragment; "" when right
+    "path": pl.String,  # of the first wrong fragment; "" when right
+    "errors": pl.List(pl.String),  # ErrorKinds of all wrong fragments
+    "tokens": pl.Int32,  # generated
+}
+
+# Accuracy of SFT at one share of the data and one seed.
+DECAY: dict[str, Any] = {
+    "ratio": pl.Float64,
+    "samples": pl.Int32,
+    "seed": pl.Int32,
+    "task_id": pl.String,
+    "complex": pl.Boolean,
+    "right": pl.Boolean,
+    "error": pl.String,
+}
+
+
+def write_table(rows: pl.DataFrame | Iterable[dict[str, Any]], schema: dict[str, Any], path: str | Path) -> None:
+    """Writes parquet with exactly the schema's columns, whole or not at all."""
+    table = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), schema=schema)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_written = path.with_name(path.name + ".part")
+    table.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(half_written)
+    os.replace(half_written, path)
+
+
+def join_tables(parts: Sequence[Path], schema: dict[str, Any], path: str | Path) -> None:
+    """Writes the parts (parquet files of the schema) one after the other as one, whole or not at all.
+
+    Holds one part in memory at a time. Raises UserError as read_table does.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_written = path.with_name(path.name + ".part")
+    with pq.ParquetWriter(half_written, pl.DataFrame(schema=schema).to_arrow().schema) as writer:
+        for part in parts:
+            writer.write_table(read_table(part, schema).to_arrow())
+    os.replace(half_written, path)
+
+
+def read_table(path: str | Path, schema: dict[str, Any]) -> pl.DataFrame:
+    """Reads parquet and checks its columns. Raises UserError naming file and field."""
+    try:
+        table = pl.read_parquet(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run the stage that makes it (dvc repro)") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UserError(f"{path}: not a readable parquet file: {one_line(error)}") from None
+    for name, kind in schema.items():
+        if name not in table.columns:
+            raise UserError(f"{path}: column {name}: missing; found {', '.join(table.columns)}")
+        if table.schema[name] != kind:
+            raise UserError(f"{path}: column {name}: found {table.schema[name]}, expected {kind}")
+    return table.select(*schema)
+
+
+def task_row(task: Task) -> dict[str, str]:
+    """A task as a row of TASKS."""
+    tools = [{"name": t.name, "description": t.description, "parameters": t.parameters} for t in task.tools]
+    return {
+        "task_id": task.task_id,
+        "split": task.split,
+        "scenario": task.scenario,
+        "tools": json.dumps(tools, ensure_ascii=False),
+        "messages": json.dumps(task.messages, ensure_ascii=False),
+        "reference": task.reference.to_json(),
+    }
+
+
+def row_task(row: dict[str, Any]) -> Task:
+    """A row of TASKS (or of a table that extends it) as a task."""
+    return Task(
+        task_id=row["task_id"],
+        split=row["split"],
+        scenario=row["scenario"],
+        tools=tuple(parse_tool(spec, row["task_id"]) for spec in json.loads(row["tools"])),
+        messages=tuple(json.loads(row["messages"])),
+        reference=Reference.from_json(row["reference"]),
+    )
+
+
+def read_tasks(path: str | Path) -> list[Task]:
+    """All tasks of a TASKS table. Raises UserError when there is none."""
+    tasks = [row_task(row) for row in read_table(path, TASKS).iter_rows(named=True)]
+    if not tasks:
+        raise UserError(f"{path}: found no tasks; raise their number in params.yaml, synthesis")
+    return tasks

@@ -1,0 +1,247 @@
+"""params.yaml as typed, validated objects, one class a section. `load()` is the only way in."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from itool.errors import UserError
+
+Share = Field(ge=0.0, le=1.0)
+Count = Field(ge=1)
+Positive = Field(gt=0.0)
+Seed = Field(ge=0, lt=2**32)  # what NumPy and PyTorch take
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Lora(Section):
+    """PEFT adapter; `targets` as in `LoraConfig.target_modules`: a list of names, a pattern, or all-linear."""
+
+    rank: int = Count
+    alpha: float = Positive
+    dropout: float = Share
+    targets: str | list[str] = "all-linear"
+
+
+class Model(Section):
+    path: str  # any local Transformers model with a chat template
+    dialect: Literal["pythonic", "hermes"]
+    train_embeddings: bool  # without lora: whether token embeddings are trained, with an output head tied to them
+    lora: Lora | None
+    max_length: int = Count  # tokens of prompt and answer; longer samples are an error, never cut
+    micro_batch: int | None = Count  # sequences that one forward and backward pass sees; None: an update's whole batch
+    checkpointing: bool  # whether the backward pass computes activations anew: less memory, more time
+
+
+class Vllm(Section):
+    """vLLM in process."""
+
+    tensor_parallel: int = Count  # devices that share one model
+    memory: float = Field(gt=0.0, le=1.0)  # share of the device's memory for weights and key-value cache
+    context: int = Count  # tokens of prompt, answer and self-evaluation question
+
+
+class Server(Section):
+    """A running OpenAI-compatible server that returns token ids."""
+
+    url: str  # up to and with /v1
+    concurrency: int = Count  # requests in flight
+    timeout: float = Positive  # seconds for one request
+    retries: int = Field(ge=0)  # after a failed request
+
+
+class Engine(Section):
+    kind: Literal["transformers", "vllm", "server"]  # training stages check their models with transformers always
+    dtype: Literal["float32", "bfloat16", "float16"]
+    threads: int = Count  # fixed, because the sum order of a CPU kernel depends on it
+    batch: int = Count  # sequences that decode together
+    max_tokens: int = Count  # of an answer
+    vllm: Vllm
+    server: Server
+
+
+class Mixture(Section):
+    """Relative weights of the scenarios."""
+
+    single: float = Field(ge=0)
+    multiple: float = Field(ge=0)
+    parallel: float = Field(ge=0)
+    parallel_multiple: float = Field(ge=0)
+    multi_turn: float = Field(ge=0)
+    dependent: float = Field(ge=0)
+    missing_parameter: float = Field(ge=0)
+    irrelevant: float = Field(ge=0)
+    report: float = Field(ge=0)
+
+
+class Synthesis(Section):
+    seed: int = Seed
+    tools: str  # a folder of tool files with phrases and simulation, or one JSON file of the user's own tools
+    conversations: str  # JSONL of the user's own conversations; may be empty
+    simulate: bool  # False: no tasks but those of the conversations
+    train: int = Field(ge=0)  # tasks for supervised warm-up
+    explore: int = Field(ge=0)  # tasks for exploration, disjoint from train
+    validation: int = Count
+    test_seen: int = Count
+    test_unseen: int = Count
+    train_wording: float = Field(
+        gt=0.0, le=1.0
+    )  # share of the training phrases that training uses; the rest is new in validation
+    typos: float = Share  # share of the longer words that users of the exploration misspell
+    unseen_tools: float = Share  # share of the tools that only the unseen test split shows
+    validation_tools: float = Share  # share of the other tools that only half of the validation tasks show
+    max_tools: int = Count  # candidate tools in one prompt
+    train_irrelevant: float = Field(ge=0)  # weight of `irrelevant` in the mixture of training and exploration
+    mixture: Mixture
+
+
+class Training(Section):
+    """Supervised fine-tuning."""
+
+    seed: int = Seed
+    epochs: int = Count
+    learning_rate: float = Positive
+    batch: int = Count  # samples an update
+    warmup: float = Share  # share of the updates in which the learning rate rises
+
+
+class Decay(Training):
+    ratios: list[float] = Field(min_length=2)
+    seeds: list[Annotated[int, Seed]] = Field(min_length=1)
+    tasks: int = Count  # evaluated at every point, from the test splits
+    bootstrap: int = Count
+
+
+class Warmup(Training):
+    easy_to_hard: bool
+    self_evaluation: float = Field(ge=0.0, lt=1.0)  # share of the samples that ask "is this answer correct?"
+
+
+class Selection(Section):
+    seed: int = Seed
+    draw: int = Count  # size of the replay buffer
+    calibration: float = Share  # 0: uniform draw; 1: by what validation gets wrong alone
+
+
+class Exploration(Section):
+    seed: int = Seed
+    simulations: int = Count  # requests per tree
+    samples: int = Count  # rollouts per request
+    temperature: float = Positive
+    c: float = Field(ge=0.0)  # exploration constant of PUCT
+    self_evaluation: float = Field(ge=0.0)  # w of R = O + w*C
+    wave: int = Count  # trees that grow at a time
+    in_flight: int = Count  # requests of one tree at a time; more than one where tasks are few and the engine is large
+    shard: int = Count  # tasks per resumable shard
+
+
+class Fragments(Section):
+    span: Literal["fragment", "rest", "response", "path"]  # how much of an answer a pair is about
+    answers: Literal[
+        "found", "reference", "both"
+    ]  # to learn whole: the tree's right ones, references, these where none
+    rehearse: bool  # learn the references of drawn tasks that are not explored, too
+    margin: float = Field(ge=0.0)  # least Q gap
+    visits: int = Count  # least visits of either sibling
+
+
+class Preference(Section):
+    seed: int = Seed
+    loss: Literal["sigmoid", "ipo", "simpo", "sft"]  # sft: the answers alone, without pairs
+    beta: float = Positive
+    sft: float = Field(ge=0.0)  # weight of the right answers' negative log-likelihood
+    updates: int = Count
+    checks: int = Count  # evenly spaced models of which the best on validation is kept
+    learning_rate: float = Positive
+    batch: int = Count  # answers an update, with the pairs that branch off them
+    warmup: float = Share
+
+
+class Evaluation(Section):
+    seed: int = Seed
+    bootstrap: int = Count
+    strict: bool  # strings compared exactly, or as the Berkeley leaderboard does
+
+
+class Report(Section):
+    seed: int = Seed
+    pairs: int = Count  # real pairs shown per iteration
+
+
+class Iteration(Section):
+    previous: str
+    ratio: float = Share  # hardest share of the replay buffer that is explored
+
+
+class Params(Section):
+    model: Model
+    engine: Engine
+    synthesis: Synthesis
+    decay: Decay
+    warmup: Warmup
+    selection: Selection
+    exploration: Exploration
+    fragments: Fragments
+    preference: Preference
+    evaluation: Evaluation
+    report: Report
+    iterations: dict[str, Iteration]
+
+    def model_folder(self, name: str) -> str:
+        """Where `base`, `it0` or an iteration's model lies. Raises UserError for a model that is none of them."""
+        if name == "base":
+            return self.model.path
+        known = ("it0", *self.iterations)
+        if name not in known:
+            raise UserError(f"params.yaml: iterations: found no {name}; expected base, {', '.join(known)}")
+        return f"data/models/{name}"
+
+    def start_of(self, iteration: str) -> str:
+        """The folder of the model with which an iteration starts. Raises UserError for an unknown iteration."""
+        if iteration not in self.iterations:
+            raise UserError(
+                f"params.yaml: iterations: found no {iteration}; expected one of {', '.join(self.iterations)}"
+            )
+        return self.model_folder(self.iterations[iteration].previous)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The file's fields as DVC reads them: YAML 1.2, in which 5e-05 is a number. Raises OSError and YAMLError."""
+    return YAML(typ="safe", pure=True).load(Path(path))
+
+
+def load(path: str | Path = "params.yaml") -> Params:
+    """Reads and validates the whole file.
+
+    Raises UserError naming the file, the field, what was found and what was expected.
+    """
+    try:
+        params = Params.model_validate(read(path))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "top level"
+        if first["type"] == "extra_forbidden":
+            raise UserError(f"{path}: {where}: unknown key") from None
+        if first["type"] == "missing":
+            raise UserError(f"{path}: {where}: missing") from None
+        raise UserError(f"{path}: {where}: found {first['input']!r}; {first['msg'].lower()}") from None
+    micro = params.model.micro_batch
+    batches = {"decay": params.decay.batch, "warmup": params.warmup.batch, "preference": params.preference.batch}
+    for name, batch in batches.items():
+        if micro and batch % micro:
+            raise UserError(f"{path}: model.micro_batch: found {micro}; expected a divisor of {name}.batch, {batch}")
+    models = ["base", "it0", *params.iterations]
+    for name, iteration in params.iterations.items():
+        if iteration.previous not in models:
+            found = f"{path}: iterations.{name}.previous: found {iteration.previous!r}"
+            raise UserError(f"{found}, expected one of {', '.join(models)}")
+    return params

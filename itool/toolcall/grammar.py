@@ -1,0 +1,274 @@
+"""What the two dialects share: a reader of bytes that knows, after every byte, what was read and in which fragment.
+
+A dialect's grammar is a generator that receives one byte at a time (as a Latin-1 character) and raises Unparseable
+where the text leaves it. Parsing, cutting into fragments and judging unfinished answers all read through it, so they
+cannot disagree. [O]
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from itool.toolcall.types import Answer, Call, Unparseable
+
+END = "end of the answer"  # sent after the last byte; longer than a character, so it is never in a set of characters
+SPACE = " \n\r\t"
+BARE = frozenset("0123456789+-.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+HEX = frozenset("0123456789abcdefABCDEF")
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
+WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[^ux])*", re.DOTALL)
+ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+# What may follow a backslash, and how many hexadecimal digits come after it.
+JSON_ESCAPES = dict.fromkeys('"\\/bfnrt', 0) | {"u": 4}
+JSON_WORDS = {"true": True, "false": False, "null": None}
+MAX_DEPTH = 64  # of nested values: far above any real argument, far below Python's recursion limit
+MAX_NUMBER = 400  # characters: the largest float in plain digits has 309
+
+Reading = Generator[None, str, Any]
+
+
+@dataclass
+class Container:
+    """A list or object being read: finished items, the key that awaits its value, whether a comma promised more."""
+
+    items: Any
+    key: str | None = None
+    promised: bool = False
+
+    def closing(self) -> str:
+        return "]" if isinstance(self.items, list) else "}"
+
+    def add(self, item: Any) -> None:
+        if isinstance(self.items, list):
+            self.items.append(item)
+        else:
+            self.items[self.key] = item
+        self.key, self.promised = None, False
+
+
+@dataclass
+class OpenCall:
+    """A call being read. `name` and `argument`: None until complete. `promised`: a comma promised another argument."""
+
+    name: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    argument: str | None = None
+    containers: list[Container] = field(default_factory=list)
+    promised: bool = False
+
+
+class Grammar:
+    """Reads an answer byte by byte; a dialect adds `_answer`, the generator that starts at the first byte.
+
+    data: all bytes fed. marks: [first byte, kind, path] of each fragment.
+    talks: None while undecided between calls (False) and text (True).
+    calls: the finished calls. in_call: a call is being read, `open`. promised: another must follow. closed: none can.
+    token: what is being read (name, argument, key, string, bare), or ""; token_start: its first byte.
+    ended: `finish` was called. error: where the grammar broke, if it did.
+    """
+
+    escapes = JSON_ESCAPES
+    quotes = '"'
+    words = JSON_WORDS
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.marks: list[list[Any]] = [[0, "choice", "choice"]]
+        self.talks: bool | None = None
+        self.calls: list[Call] = []
+        self.in_call = False
+        self.open = OpenCall()
+        self.promised = False
+        self.closed = False
+        self.token = ""
+        self.token_start = 0
+        self.ended = False
+        self.error: Unparseable | None = None
+        self._position = 0
+        self._reading = self._answer()
+        next(self._reading)
+
+    def feed(self, data: bytes) -> None:
+        """Reads more bytes. Never raises: a break of the grammar is kept in `error`."""
+        self.data += data
+        self._send(data.decode("latin-1"))
+
+    def finish(self) -> None:
+        """Says that no byte follows. Never raises."""
+        self.ended = True
+        self._send([END])
+
+    def read(self, text: str) -> Answer:
+        """The answer that a whole text is. Raises Unparseable."""
+        self.feed(text.encode("utf-8", "surrogatepass"))
+        self.finish()
+        if self.error:
+            raise self.error
+        if self.talks:
+            return Answer(text=self.data.decode("utf-8", "replace"))
+        return Answer(tuple(self.calls))
+
+    def settle(self) -> None:
+        """Takes a number or word at the end for complete, as at the end of a fragment. Nothing may be fed after."""
+        call = self.open
+        if self.token == "bare" and call.argument is not None and not call.containers:
+            value = self.bare_value(self.token_text())
+            if value is not Ellipsis:
+                call.arguments[call.argument], call.argument, self.token = value, None, ""
+
+    def token_text(self) -> str:
+        """What has been read of `token`, without an unfinished escape or character at its end."""
+        if not self.token:
+            return ""
+        text = codecs.getincrementaldecoder("utf-8")("replace").decode(self.data[self.token_start :])
+        return unescape("".join(WHOLE_ESCAPES.findall(text)[:1]))
+
+    def _send(self, characters: Sequence[str]) -> None:
+        if self.talks or self.error:
+            return
+        send = self._reading.send
+        try:
+            for character in characters:
+                send(character)
+                self._position += 1
+        except Unparseable as error:
+            self.error = error
+        except StopIteration:
+            pass  # the answer is text, or it ended where it may
+
+    def _answer(self) -> Reading:
+        raise NotImplementedError
+
+    def _fail(self, expected: str, found: str) -> NoReturn:
+        raise Unparseable(self._position, f"found {found[:40]!r}, expected {expected}", self.marks[-1][2])
+
+    def _mark(self, kind: str, path: str, start: int) -> None:
+        self.marks.append([start, kind, path])
+
+    def _skip(self) -> Reading:
+        """The next byte that is no space."""
+        byte = yield
+        while byte in SPACE:
+            byte = yield
+        return byte
+
+    def _begin_call(self) -> OpenCall:
+        self.promised, self.in_call = False, True
+        self.open = OpenCall()
+        return self.open
+
+    def _end_call(self, name: str) -> None:
+        self.calls.append(Call(name, self.open.arguments))
+        self.in_call = False
+
+    def _begin_value(self, call: OpenCall, argument: str) -> None:
+        """Names the argument fragment being read, once its name is known."""
+        if argument in call.arguments:
+            self._fail("another argument", argument)
+        self.marks[-1][2] += "." + argument
+        call.argument, call.promised = argument, False
+
+    def _string(self, quote: str, what: str) -> Reading:
+        """The string whose opening quote was just read."""
+        start = self._position + 1
+        self.token, self.token_start = what, start
+        while True:
+            byte = yield
+            if byte == quote:
+                break
+            if byte == "\\":
+                byte = yield
+                if byte not in self.escapes:
+                    self._fail("an escape", byte)
+                for _ in range(self.escapes[byte]):
+                    byte = yield
+                    if byte not in HEX:
+                        self._fail("a hexadecimal digit", byte)
+            elif byte < " " or byte is END:
+                self._fail("a character of a string", byte)
+        self.token = ""
+        return unescape(self.data[start : self._position].decode("utf-8", "replace"))
+
+    def _bare(self, byte: str) -> Reading:
+        """A number or a word such as true, and the byte after it."""
+        start = self._position
+        self.token, self.token_start = "bare", start
+        while byte in BARE:
+            byte = yield
+        value = self.bare_value(self.data[start : self._position].decode("latin-1"))
+        if value is Ellipsis:
+            found = self.data[start : self._position + 1].decode("latin-1")
+            self._fail("a value", found if byte is not END else found or END)
+        self.token = ""
+        return value, byte
+
+    def bare_value(self, text: str) -> Any:
+        """The number, true, false or null that a bare text is; Ellipsis when it is none."""
+        if text in self.words:
+            return self.words[text]
+        if len(text) > MAX_NUMBER or not NUMBER.fullmatch(text):
+            return Ellipsis
+        value = json.loads(text)
+        return Ellipsis if value in (float("inf"), float("-inf")) else value
+
+    def _value(self, byte: str, argument: str) -> Reading:
+        """The value of an argument that begins with `byte`, into the open call; returns the byte after it."""
+        call, containers = self.open, self.open.containers
+        while True:
+            after: str | None = None  # the byte after the value, where it had to be read to find the value's end
+            if byte in ("[", "{"):
+                if len(containers) == MAX_DEPTH:
+                    self._fail(f"at most {MAX_DEPTH} nested values", byte)
+                containers.append(Container([] if byte == "[" else {}))
+                byte = yield from self._skip()
+                if byte != containers[-1].closing():
+                    byte = yield from self._item(byte, containers[-1])
+                    continue
+                value = containers.pop().items
+            elif byte in self.quotes:
+                value = yield from self._string(byte, "string")
+            else:
+                value, after = yield from self._bare(byte)
+            while containers:
+                inner = containers[-1]
+                inner.add(value)
+                if after is None or after in SPACE:
+                    after = yield from self._skip()
+                if after == ",":
+                    inner.promised = True
+                    byte = yield from self._skip()
+                    byte = yield from self._item(byte, inner)
+                    break
+                if after != inner.closing():
+                    self._fail(f", or {inner.closing()}", after)
+                value, after = containers.pop().items, None
+            else:
+                call.arguments[argument], call.argument = value, None
+                return (yield) if after is None else after
+
+    def _item(self, byte: str, container: Container) -> Reading:
+        """Reads up to the first byte of an item's value: through its key, in an object."""
+        if isinstance(container.items, list):
+            return byte
+        if byte not in self.quotes:
+            self._fail("a key", byte)
+        key = yield from self._string(byte, "key")
+        if key in container.items:
+            self._fail("another key", key)
+        container.key = key
+        byte = yield from self._skip()
+        if byte != ":":
+            self._fail(":", byte)
+        return (yield from self._skip())
+
+
+def unescape(text: str) -> str:
+    """The string that the text between two quotes stands for; half a surrogate pair becomes U+FFFD."""
+    if "\\" not in text:
+        return text
+    text = ESCAPE.sub(lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else ESCAPED.get(m[3], m[3]), text)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,189 @@
+"""From tasks and answers to token ids, through the model's own chat template; and back to text.
+
+A completion is tokenised on its own and never together with its prompt, no space is added anywhere, and nothing that a
+model generated is tokenised a second time.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+
+from itool.errors import UserError
+from itool.files import read_json
+from itool.toolcall import dialects
+from itool.toolcall.scanner import join_bytes, token_bytes
+from itool.toolcall.types import Answer, Call, Task, Tool
+
+SELF_EVALUATION_QUESTION = "Is this answer correct?"
+# Llama 3.2's template prints today's date otherwise, and a prompt must not change over night; Qwen3's opens a thought.
+TEMPLATE_OPTIONS = {"date_string": "26 Jul 2024", "enable_thinking": False}
+PROBE = Tool("probe_tool", "", {"type": "object", "properties": {}})
+
+
+def load_tokenizer(path: str | Path) -> Any:
+    """The tokenizer of a local model folder. Raises UserError when there is none, or none with a chat template."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(path), local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        why = f"no readable tokenizer: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"{path}: {why if Path(path).is_dir() else 'no such folder'}") from None
+    if not tokenizer.chat_template:
+        raise UserError(
+            f"{path}: the tokenizer has no chat template, expected a model that takes chat messages and tools"
+        )
+    return tokenizer
+
+
+class Prompter:
+    """Writes prompts and completions for one model.
+
+    `end_id` ends an assistant turn; `end_ids` are all ids at which generation stops: that one, and those that the
+    tokenizer and the generation config beside it name; `yes` and `no` are the first ids of the two answers to the
+    self-evaluation question; `token_bytes[i]` are the bytes of token i.
+    """
+
+    def __init__(self, tokenizer: Any, dialect_name: str, max_length: int):
+        self.tokenizer = tokenizer
+        self.dialect = dialects.get(dialect_name)
+        self.dialect_name = dialect_name
+        self.max_length = max_length
+        self.token_bytes = token_bytes(tokenizer)
+        try:
+            shown = self._template([{"role": "user", "content": "?"}], [PROBE])
+            self.end_id, self._question_ids = self._self_evaluation_turn()
+            self._writes_calls = dialect_name == "hermes" and self._template_writes_calls()
+        except TemplateError as error:
+            raise UserError(f"the tokenizer's chat template refuses a plain conversation: {error}") from None
+        if PROBE.name not in shown:
+            raise UserError("the tokenizer's chat template leaves out the tools, expected one that shows them")
+        self.end_ids = frozenset({self.end_id, tokenizer.eos_token_id, *_generation_ends(tokenizer)} - {None})
+        self.yes, self.no = self._encode("yes")[0], self._encode("no")[0]
+        if self.yes == self.no:
+            raise UserError('the tokenizer writes "yes" and "no" with the same first token, expected different ones')
+
+    def prompt_ids(self, task: Task) -> tuple[int, ...]:
+        """Everything up to the assistant's turn.
+
+        Raises UserError naming the task when the template refuses it or it is too long.
+        """
+        try:
+            text = self._template(self._messages(task.messages), task.tools)
+        except TemplateError as error:
+            raise UserError(f"task {task.task_id}: the chat template refuses its messages: {error}") from None
+        ids = self._encode(text)
+        self.check_length(task.task_id, ids)
+        return ids
+
+    def completion_ids(self, answer: Answer) -> tuple[int, ...]:
+        """The assistant's turn after a prompt, with the token that ends it."""
+        return (*self._encode(self.dialect.render(answer)), self.end_id)
+
+    def sample(self, task: Task) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Prompt and completion that train on the task's reference. Raises UserError naming the task when they are too
+        long together.
+        """
+        prompt, completion = self.prompt_ids(task), self.completion_ids(task.reference.answer())
+        self.check_length(task.task_id, prompt, completion)
+        return prompt, completion
+
+    def selfeval_ids(self, prompt: tuple[int, ...], completion: tuple[int, ...]) -> tuple[int, ...]:
+        """A prompt, the answer given (generated ids, or `completion_ids`) and the question whether it is correct.
+
+        The next token is `yes` or `no`; C = p(yes) / (p(yes) + p(no)) [O]. The prompt's ids stay as they are, so that
+        an engine can reuse its cache.
+        """
+        ended = completion[-1:] and completion[-1] in self.end_ids
+        answer = completion[:-1] if ended else completion
+        return (*prompt, *answer, self.end_id, *self._question_ids)
+
+    def selfeval_completion_ids(self, right: bool) -> tuple[int, ...]:
+        """The answer to the self-evaluation question, with the token that ends it, for training."""
+        return (self.yes if right else self.no, self.end_id)
+
+    def check_length(self, task_id: str, *parts: tuple[int, ...]) -> None:
+        """Raises UserError naming the task when the parts together exceed the model's max_length."""
+        length = sum(len(part) for part in parts)
+        if length > self.max_length:
+            raise UserError(f"task {task_id}: {length} tokens, expected at most model.max_length = {self.max_length}")
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of generated ids without end-of-turn tokens; broken UTF-8 becomes U+FFFD."""
+        return join_bytes(ids, self.token_bytes, self.end_ids).decode("utf-8", "replace")
+
+    def _encode(self, text: str) -> tuple[int, ...]:
+        return tuple(self.tokenizer(text, add_special_tokens=False).input_ids)
+
+    def _template(self, messages: list[dict[str, Any]], tools: Iterable[Tool]) -> str:
+        specs = [tool.spec() for tool in tools]
+        return self.tokenizer.apply_chat_template(
+            messages, tools=specs or None, add_generation_prompt=True, tokenize=False, **TEMPLATE_OPTIONS
+        )
+
+    def _messages(self, messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Messages as the template takes them: content is text everywhere, earlier calls stand in the dialect, which a
+        template that writes calls does itself in Hermes form.
+        """
+        shown = []
+        for message in messages:
+            content = message.get("content") or ""
+            if not isinstance(content, str):
+                content = json.dumps(content, ensure_ascii=False)
+            given = {key: message[key] for key in ("name", "tool_call_id") if key in message}
+            entry = {"role": message["role"], "content": content} | given
+            if message.get("tool_calls"):
+                if self._writes_calls:
+                    entry["tool_calls"] = message["tool_calls"]
+                else:
+                    functions = [call["function"] for call in message["tool_calls"]]
+                    calls = tuple(Call(function["name"], function["arguments"]) for function in functions)
+                    entry["content"] = self.dialect.render(Answer(calls))
+            shown.append(entry)
+        return shown
+
+    def _template_writes_calls(self) -> bool:
+        """Whether earlier calls appear in a prompt; some templates leave them out."""
+        function = {"name": PROBE.name, "arguments": {"probe": "placeholder-of-a-value"}}
+        messages: list[dict[str, Any]] = [
+            {"role": "user", "content": "?"},
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [{"id": "call00001", "type": "function", "function": function}],
+            },
+            {"role": "tool", "content": "1", "name": PROBE.name, "tool_call_id": "call00001"},
+        ]
+        return "placeholder-of-a-value" in self._template(messages, [PROBE])
+
+    def _self_evaluation_turn(self) -> tuple[int, tuple[int, ...]]:
+        """The id that ends an assistant turn, and the ids between it and the answer to the self-evaluation question."""
+        answer = "placeholder-of-an-answer"
+        messages = [
+            {"role": "user", "content": "?"},
+            {"role": "assistant", "content": answer},
+            {"role": "user", "content": SELF_EVALUATION_QUESTION},
+        ]
+        turn = self._template(messages, []).rpartition(answer)[2]
+        ids = self._encode(turn)
+        special = {i for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        before_question = len(self._encode(turn.partition(SELF_EVALUATION_QUESTION)[0]))
+        for i in range(before_question):
+            if ids[i] in special:
+                return ids[i], ids[i + 1 :]
+        if self.tokenizer.eos_token_id is None:
+            raise UserError("the tokenizer has no end-of-turn token, expected one in its chat template or eos_token")
+        return self.tokenizer.eos_token_id, ids
+
+
+def _generation_ends(tokenizer: Any) -> list[int | None]:
+    """What the generation config in the tokenizer's folder, if there is one, names as ends."""
+    file = Path(tokenizer.name_or_path) / "generation_config.json"
+    config = read_json(file) if file.is_file() else {}
+    if not isinstance(config, dict):
+        raise UserError(f"{file}: found {type(config).__name__}, expected an object")
+    ends = config.get("eos_token_id")
+    return ends if isinstance(ends, list) else [ends]

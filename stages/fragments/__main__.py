@@ -1,5 +1,0 @@
-from stages.door import enter
-from stages.fragments.run import run
-
-if __name__ == "__main__":
-    enter(run, "iteration")
