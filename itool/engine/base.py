@@ -94,7 +94,7 @@ class Engine(Protocol):
         ...
 
 
-def leanings(
+def log_odds(
     engine: Engine, questions: Sequence[Ids], yes: int, no: int, prefixes: Sequence[Prefix] = ()
 ) -> list[float]:
     """log p(yes) - log p(no) of the next token after each question. `prefixes`, where given, is one for each."""

@@ -9,7 +9,7 @@ from itool.answering import checked, complete, metrics
 from itool.artifacts import PREDICTIONS, read_tasks, write_table
 from itool.cli import command_line
 from itool.engine import open_engine
-from itool.engine.base import Completion, Engine, leanings
+from itool.engine.base import Completion, Engine, log_odds
 from itool.files import write_json
 from itool.log import log
 from itool.params import load
@@ -59,7 +59,7 @@ def self_evaluation(
         (prompt, only.ids, ok) for (prompt, only), ok in zip(completed, right, strict=True) if only.finish == "stop"
     ]
     asked = [prompter.selfeval_ids(prompt, ids) for prompt, ids, _ in finished]
-    leaning = leanings(engine, asked, prompter.yes, prompter.no)  # C rises with it, and AUC sees ranks only
+    leaning = log_odds(engine, asked, prompter.yes, prompter.no)  # C rises with it, and AUC sees ranks only
     return {"auc": auc(leaning, [ok for *_, ok in finished]), "n": len(finished)}
 
 

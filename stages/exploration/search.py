@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from itool.engine import seed_of
-from itool.engine.base import Completion, Engine, Prefix, Request, Sampling, leanings
+from itool.engine.base import Completion, Engine, Prefix, Request, Sampling, log_odds
 from itool.params import Exploration
 from itool.toolcall.checker import check
 from itool.toolcall.dialects import read_answer
@@ -159,7 +159,7 @@ def self_evaluations(
     """C = p(yes) / (p(yes) + p(no)), the next-token probabilities after each self-evaluation question [X]. Question i
     starts with prefix i.
     """
-    return [1 / (1 + math.exp(-lean)) for lean in leanings(engine, questions, prompter.yes, prompter.no, prefixes)]
+    return [1 / (1 + math.exp(-lean)) for lean in log_odds(engine, questions, prompter.yes, prompter.no, prefixes)]
 
 
 def node_rows(task_id: str, tree: Tree) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itool.artifacts import read_tasks
 from itool.cli import command_line
 from itool.engine import open_local
-from itool.engine.base import Engine, leanings
+from itool.engine.base import Engine, log_odds
 from itool.files import write_json
 from itool.log import log
 from itool.params import load
@@ -88,7 +88,7 @@ def self_evaluation_auc(
     engine: Engine, prompter: Prompter, rows: Sequence[Row], rights: Sequence[bool]
 ) -> float | None:
     """The share of (right, wrong) couples whose right answer has the higher C; None when there are no couples."""
-    return auc(leanings(engine, [prompt for prompt, _ in rows], prompter.yes, prompter.no), rights)
+    return auc(log_odds(engine, [prompt for prompt, _ in rows], prompter.yes, prompter.no), rights)
 
 
 if __name__ == "__main__":
