@@ -15,7 +15,8 @@ For each number of tasks, in a process of its own (peak memory is a process's):
               self-evaluation of each, over the same server with the same concurrency, reward and number of
               simulations; serial: the same with one thread
 
-Prints a table and writes benchmarks/exploration-<engine>.json. Needs data/models/it0 and data/synthesis (dvc repro).
+Prints a table and appends a row for each number of tasks to benchmarks/results.parquet, so what is measured must be
+committed. Needs data/models/it0 and data/synthesis (dvc repro).
 """
 
 import argparse
@@ -31,6 +32,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks import results
 from itool import params
 from itool.artifacts import read_tasks
 from itool.engine import open_engine, seed_of
@@ -39,6 +41,7 @@ from itool.toolcall.prompt import Prompter, load_tokenizer
 from itool.toolcall.types import Task
 from stages.exploration.search import explore, node_rows
 from stages.fragments.pairs import harvest
+from tests.smoke import ROOT, lay_over
 
 BATCHES = (128, 256, 512)  # sequences that decode together, tried for raw
 SERIAL_TASKS = 8  # the serial rival is measured on these alone; it is slow
@@ -106,16 +109,33 @@ def main() -> None:
     if arguments.size:
         print(json.dumps(measure(arguments, arguments.size)))
         return
-    results = []
+    origin, found = results.provenance(), []
     for size in arguments.tasks:
         command = [sys.executable, "-m", "benchmarks.exploration", *sys.argv[1:], "--size", str(size)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        results.append(json.loads(done.stdout.splitlines()[-1]))
-        print(row(results[-1]) if size > arguments.tasks[0] else f"{HEADER}\n{row(results[-1])}", flush=True)
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+        keep(arguments, origin, found[-1])
+        print(row(found[-1]) if size > arguments.tasks[0] else f"{HEADER}\n{row(found[-1])}", flush=True)
     print("\ntime outside the engine by function, seconds:")
-    for name, seconds in results[-1]["outside_by_function"].items():
+    for name, seconds in found[-1]["outside_by_function"].items():
         print(f"  {seconds:8.2f}  {name}")
-    Path(f"benchmarks/exploration-{arguments.engine}.json").write_text(json.dumps(results, indent=2) + "\n")
+
+
+def keep(arguments: argparse.Namespace, origin: dict[str, Any], figures: dict[str, Any]) -> None:
+    """Appends the row of one number of tasks."""
+    fields = params.read("params.yaml")
+    results.append(
+        benchmark="exploration",
+        **origin,
+        arm=arguments.engine,
+        seed=fields["exploration"]["seed"],
+        changes={"engine.kind": arguments.engine},
+        parameters=lay_over(fields, {"engine": {"kind": arguments.engine}}),
+        files={},
+        figures=figures | {"model": arguments.model},
+        tasks=[],
+        answers=[],
+    )
 
 
 def parse() -> argparse.Namespace:
@@ -221,13 +241,13 @@ def rival(engine: Engine, search: Any, tasks: Sequence[Task], threads: int) -> d
 
 
 def outside(profiler: cProfile.Profile) -> dict[str, float]:
-    """Own and called time of the functions of `stages`, seconds, most first."""
+    """Own and called time of the functions of `stages` and `itool`, seconds, most first."""
     stats: Any = pstats.Stats(profiler)
-    here = str(Path(__file__).parents[1] / "stages")
+    ours = tuple(str(ROOT / package) for package in ("stages", "itool"))
     times = {
-        f"{Path(file).relative_to(here)}:{name}": cumulative
+        f"{Path(file).relative_to(ROOT)}:{name}": cumulative
         for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items()
-        if file.startswith(here)
+        if file.startswith(ours)
     }
     return {name: round(times[name], 3) for name in sorted(times, key=times.__getitem__, reverse=True)[:15]}
 

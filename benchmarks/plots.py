@@ -1,13 +1,22 @@
-"""The plots of docs/RESULTS.md, from benchmarks/claims/: `python -m benchmarks.plots` writes docs/plots/*.svg."""
+"""The plots of docs/RESULTS.md, from benchmarks/results.parquet.
+
+    python -m benchmarks.plots [--where NAME=VALUE ...]
+
+Writes docs/plots/*.svg for the latest setting that `benchmarks.claims table` prints with the same conditions.
+"""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
-from benchmarks.claims import ABLATIONS, LARGER, MODELS, RIVALS, ROOT, Results, mean, tried
+from benchmarks import results
+from benchmarks.arms import ABLATIONS, LARGER, MODELS, RIVALS
+from benchmarks.tables import mean
 from itool.statistics import Estimate
+from tests.smoke import ROOT
 
 rcParams.update(
     {
@@ -25,7 +34,7 @@ PLOTS = ROOT / "docs/plots"
 ARMS = RIVALS | ABLATIONS | LARGER  # those of the big model have an iTool of their own
 
 
-def by_iteration(found: Results) -> Figure:
+def by_iteration(found: results.Setting) -> Figure:
     """Right answers of each model, and complex tasks with a wrong parameter, in percent over all seeds of iTool."""
     seeds = found.seeds("itool")
     models = ("base", *MODELS)
@@ -44,7 +53,7 @@ def by_iteration(found: Results) -> Figure:
     return figure
 
 
-def by_arm(found: Results) -> Figure:
+def by_arm(found: results.Setting) -> Figure:
     """What each arm's last model is better by than iTool's on complex tasks, on the seeds that both have."""
     rows = []
     for arm in ARMS:
@@ -65,11 +74,11 @@ def by_arm(found: Results) -> Figure:
     return figure
 
 
-def by_rate() -> Figure:
+def by_rate(found: results.Setting) -> Figure:
     """Validation after the last iteration of seed 1 at the learning rates that were tried."""
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
-    shares = {key: each[-1] for key, each in sorted(tried().items()) if len(each) == len(MODELS[1:])}
+    shares = {key: each[-1] for key, each in sorted(found.tried().items()) if len(each) == len(MODELS[1:])}
     for arm in ARMS:
         ends = {rate: share for (name, rate), share in shares.items() if name == arm}
         if ends:
@@ -90,14 +99,15 @@ def percents(estimates: list[Estimate]) -> tuple[list[float], list[float], list[
     return middle, low, high
 
 
-def main(folder: Path = PLOTS) -> None:
+def main(folder: Path = PLOTS, where: Sequence[str] = ()) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    found = Results()
-    figures = {"iterations": by_iteration(found), "arms": by_arm(found), "rates": by_rate()}
+    found = results.settings(results.runs(), where)[0]
+    figures = {"iterations": by_iteration(found), "arms": by_arm(found), "rates": by_rate(found)}
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--where", nargs="+", default=[], metavar="NAME=VALUE", help="the runs that are drawn")
+    main(where=parser.parse_args().where)
