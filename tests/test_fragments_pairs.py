@@ -110,20 +110,36 @@ def test_another_order_or_spelling_is_never_rejected():
     assert reasons(right, node(4, 2, (b"a=1",), "argument", 0.0)) == {"no_wrong": 1}
 
 
-def test_margin_visits_and_a_right_answer_are_asked_for():
+def test_visits_and_a_right_answer_are_asked_for():
     right, wrong = (
         node(3, 2, (b"a=", b"1"), "argument", 0.5, True, 2),
         node(4, 2, (b"a=", b"2"), "argument", 0.4, visits=1),
     )
-    assert reasons(right, wrong) == {"margin": 1}
-    assert len(gather(right, wrong, settings=SETTINGS.model_copy(update={"margin": 0.05})).pairs) == 1
-    assert reasons(right, wrong, settings=SETTINGS.model_copy(update={"margin": 0.05, "visits": 2})) == {"visits": 1}
+    assert len(gather(right, wrong).pairs) == 1
+    assert reasons(right, wrong, settings=SETTINGS.model_copy(update={"visits": 2})) == {"visits": 1}
     assert reasons(right | {"right": False}, wrong) == {"no_right": 1}
     seldom = SETTINGS.model_copy(update={"visits": 3})  # more visits would not help where none is right, or none wrong
     assert reasons(right | {"right": False}, wrong, settings=seldom) == {"no_right": 1}
     assert reasons(right, right | {"node": 4, "ids": wrong["ids"]}, settings=seldom) == {"no_wrong": 1}
     assert reasons(right, wrong | {"visits": 0}) == {}
     assert reasons(right, wrong | {"kind": "cut"}) == {"cut": 1}
+
+
+@pytest.mark.parametrize("span", ["fragment", "rest"])
+def test_a_near_miss_gives_a_pair_however_small_its_gap(span):
+    """The larger the task, the less a single wrong argument costs; and what a near miss is worth hides no right one."""
+    settings = SETTINGS.model_copy(update={"span": span, "margin": 0.5})
+    right = node(3, 2, (b"a=", b"1"), "argument", 1.0, True, 3)
+    for q in (0.9, 0.99, 1.05):  # with self-evaluation a wrong answer may even be worth more than a right one
+        [pair] = gather(right, node(4, 2, (b"a=", b"2"), "argument", q, visits=3), settings=settings).pairs
+        assert (pair["chosen"], pair["rejected"]) == (ids_of(b"1"), ids_of(b"2"))
+
+
+def test_whole_responses_need_no_gap_and_the_authors_pairs_do():
+    good, bad = GOOD | {"q": 0.91}, BAD | {"q": 0.9}
+    tree = (A, good, GOOD_END | {"q": 0.91}, bad, BAD_END | {"q": 0.9})
+    assert len(gather(*tree, settings=SETTINGS.model_copy(update={"span": "response"})).pairs) == 1
+    assert reasons(*tree, settings=SETTINGS.model_copy(update={"span": "path"})) == {"margin": 1}
 
 
 def test_what_begins_like_its_sibling_is_told_apart_by_the_token_that_follows():
@@ -240,7 +256,6 @@ def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
             ).right
             for full in reached
         )
-        assert pair["chosen_q"] - pair["rejected_q"] > SETTINGS.margin
     figures = profile([found])
     assert figures["pairs"] == sum(figures["errors"].values()) == len(found.pairs)
     assert figures["branchings"] == figures["pairs"] + sum(figures["no_pair"].values())

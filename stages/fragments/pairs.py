@@ -17,12 +17,18 @@ Row = dict[str, Any]  # of itool.artifacts.NODES
 
 @dataclass(frozen=True)
 class Harvest:
-    """The pairs of a tree as rows of itool.artifacts.PAIRS, but `answer` is still its ids and not yet its number; for
-    every other branching the reason why it gave none; and the answer to be learnt whole, if any.
+    """What one tree gives: its pairs, why its other branchings gave none, and the answer to be learnt whole, if any.
 
-    Reasons: cut (fewer than two finished siblings), no_right, no_wrong (every sibling can still become right), visits
-    (too few on one side), margin, prefix (one is the beginning of the other and nothing follows it), too_long (for
-    model.max_length).
+    pairs: rows of itool.artifacts.PAIRS, in which `answer` is still the answer's ids and not yet its number.
+
+    reasons: how many branchings gave no pair because of
+        cut       fewer than two siblings are finished
+        no_right  no sibling lies on a right answer
+        no_wrong  every sibling can still become right
+        visits    one side has too few
+        margin    the Qs are too close (span path only)
+        prefix    one side is the beginning of the other, and nothing follows it
+        too_long  an answer would exceed model.max_length
     """
 
     pairs: list[dict[str, Any]] = field(default_factory=list)
@@ -122,7 +128,8 @@ def harvest(nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Frag
     rest: the same, and each side goes on to the end of an answer [O].
     response: the best right answer of the tree against the worst wrong one, as DPO is mostly used.
     path: for each such node the path to the child of highest Q, right or wrong, against that to the child of lowest Q,
-    a wrong one, with an end of turn after either, as the authors' code has it.
+    a wrong one, with an end of turn after either, as the authors' code has it. Since the chosen side may be wrong here,
+    the Qs must be more than `settings.margin` apart.
     """
     tree = Reader(nodes, task, prompter, settings, strict)
     found = {"response": _responses, "path": _paths}.get(settings.span, _fragments)(tree)
@@ -133,10 +140,12 @@ def harvest(nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Frag
 
 
 def _fragments(tree: Reader) -> Harvest:
-    """chosen: the sibling of highest Q that lies on a right answer. rejected: the one of lowest Q that no accepted
-    answer can begin with; siblings that mean the same, one of them right, are so never a pair. Both have
-    `settings.visits` visits and Qs more than `settings.margin` apart [P, margin and visits O]. The prompt is the path
-    so far with the tokens in which both begin.
+    """The chosen side is the sibling of highest Q that lies on a right answer. The rejected side is the one of lowest Q
+    that no accepted answer can begin with [P]. Siblings that mean the same, one of them right, are thus never a pair.
+    Both sides have `settings.visits` visits [O]. The prompt is the path so far with the tokens in which both begin.
+
+    No gap between the Qs is asked for [O]: the checker has decided which side is better, and Q could only hide it. A
+    near miss is worth up to 0.9, the more the larger the task is, and self-evaluation may lift it above a right answer.
     """
     found = Harvest()
     for so_far, siblings in tree.branchings():
@@ -213,9 +222,7 @@ def _choose(siblings: list[Row], tree: Reader) -> tuple[Row, Row] | str:
     right, against = ([n for n in side if n["visits"] >= tree.settings.visits] for side in (right, against))
     if not right or not against:
         return "visits"
-    chosen = max(right, key=lambda node: node["q"])
-    rejected = min(against, key=lambda node: node["q"])
-    return (chosen, rejected) if chosen["q"] - rejected["q"] > tree.settings.margin else "margin"
+    return max(right, key=lambda node: node["q"]), min(against, key=lambda node: node["q"])
 
 
 def _finished(side: Row, tree: Reader) -> Ids:
