@@ -40,7 +40,7 @@ from itool.engine.base import Completion, Engine, Prefix, Request, Sampling
 from itool.toolcall.prompt import Prompter, load_tokenizer
 from itool.toolcall.types import Task
 from stages.exploration.search import explore, node_rows
-from stages.fragments.pairs import harvest
+from stages.fragments.pairs import find_pairs
 from tests.smoke import ROOT, lay_over
 
 BATCHES = (128, 256, 512)  # sequences that decode together, tried for raw
@@ -174,7 +174,7 @@ def measure(arguments: argparse.Namespace, size: int) -> dict[str, Any]:
             seconds += time.perf_counter() - start
             for task, tree in zip(shard, trees, strict=True):
                 nodes = list(node_rows(task.task_id, tree))
-                valid += len(harvest(nodes, task, prompter, settings.fragments, settings.evaluation.strict).pairs)
+                valid += len(find_pairs(nodes, task, prompter, settings.fragments, settings.evaluation.strict).pairs)
         return seconds, valid
 
     search(engine, tasks[:16])  # first calls compile and allocate

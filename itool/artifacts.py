@@ -6,11 +6,13 @@ with nulls.
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from itool.errors import UserError, one_line
@@ -64,7 +66,9 @@ PAIRS: dict[str, Any] = {
     "task_id": pl.String,
     "scenario": pl.String,
     "kind": pl.String,  # of the rejected side's last fragment
-    "path": pl.String,  # of the same; with fragments.span response or path not where `error` is
+    # Path of the rejected fragment. With span `response` or `path` it is the last fragment's, which need not be the
+    # wrong one.
+    "path": pl.String,
     "error": pl.String,  # ErrorKind of what is wrong first in the rejected side
     "prompt": IDS,
     "chosen": IDS,
@@ -137,18 +141,45 @@ def join_tables(parts: Sequence[Path], schema: dict[str, Any], path: str | Path)
 
 def read_table(path: str | Path, schema: dict[str, Any]) -> pl.DataFrame:
     """Reads parquet and checks its columns. Raises UserError naming file and field."""
-    try:
+    with _reading(path):
         table = pl.read_parquet(path)
+    _check_columns(table.schema, schema, path)
+    return table.select(*schema)
+
+
+def read_runs(path: str | Path, schema: dict[str, Any], key: str, rows: int = 16_384) -> Iterator[pl.DataFrame]:
+    """Parquet in runs of rows with the same `key`, of which about `rows` rows are in memory at a time.
+
+    A run may span row groups. Raises UserError as read_table does.
+    """
+    with _reading(path):
+        _check_columns(pl.read_parquet_schema(path), schema, path)
+        left = pl.DataFrame(schema=schema)
+        for batch in pq.ParquetFile(path).iter_batches(rows, columns=[*schema]):
+            read = pl.DataFrame(pl.from_arrow(batch)).select(*schema)
+            *whole, left = pl.concat([left, read]).partition_by(key, maintain_order=True)
+            yield from whole
+        if left.height:
+            yield left
+
+
+@contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    """Turns what goes wrong in reading parquet into a UserError that names the file."""
+    try:
+        yield
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run the stage that makes it (dvc repro)") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable parquet file: {one_line(error)}") from None
+
+
+def _check_columns(found: Mapping[str, Any], schema: dict[str, Any], path: str | Path) -> None:
     for name, kind in schema.items():
-        if name not in table.columns:
-            raise UserError(f"{path}: column {name}: missing; found {', '.join(table.columns)}")
-        if table.schema[name] != kind:
-            raise UserError(f"{path}: column {name}: found {table.schema[name]}, expected {kind}")
-    return table.select(*schema)
+        if name not in found:
+            raise UserError(f"{path}: column {name}: missing; found {', '.join(found)}")
+        if found[name] != kind:
+            raise UserError(f"{path}: column {name}: found {found[name]}, expected {kind}")
 
 
 def task_row(task: Task) -> dict[str, str]:

@@ -10,7 +10,7 @@ from itool.toolcall.checker import check, consistent
 from itool.toolcall.dialects import read_answer
 from itool.toolcall.types import ErrorKind
 from stages.exploration.search import explore, node_rows
-from stages.fragments.pairs import balanced, harvest
+from stages.fragments.pairs import balanced, find_pairs
 from stages.fragments.run import profile
 
 [TASK] = tasks(1)  # right: f with a=1 and b="x", in any order
@@ -42,7 +42,7 @@ NAME = node(2, 1, (b"f(",), "name", 0.5, True, 9)
 
 
 def gather(*nodes, settings=SETTINGS):
-    return harvest([ROOT, CHOICE, NAME, *nodes], TASK, FakePrompter(), settings, strict=False)
+    return find_pairs([ROOT, CHOICE, NAME, *nodes], TASK, FakePrompter(), settings, strict=False)
 
 
 def reasons(*nodes, **options):
@@ -238,7 +238,7 @@ def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
         shard=8,
     )
     trees = explore([TASK], engine, prompter, settings, 16, strict=False)
-    found = harvest(list(node_rows(TASK.task_id, trees[0])), TASK, prompter, SETTINGS, strict=False)
+    found = find_pairs(list(node_rows(TASK.task_id, trees[0])), TASK, prompter, SETTINGS, strict=False)
     generated = [prompt + answer for prompt, answer in engine.answers]
     for pair in found.pairs:
         assert pair["chosen"][0] != pair["rejected"][0]
@@ -268,4 +268,10 @@ def test_pairs_for_calling_and_for_talking_are_as_many():
     kept = pair("should_call", 0.9)
     pairs = [pair("should_call", 0.2), kept, pair("wrong_value", 0.1), pair("should_not_call", 0.3)]
     assert balanced(pairs) == pairs[1:]
-    assert balanced(pairs[:3]) == [pairs[2]]
+
+
+def test_pairs_for_calling_alone_or_for_talking_alone_are_not_dropped():
+    """A model that never errs towards one side, or tasks that all call, leave nothing to balance with."""
+    for error in ("should_call", "should_not_call"):
+        pairs = [{"error": kind, "chosen_q": 0.5, "rejected_q": 0.0} for kind in (error, "wrong_value", error)]
+        assert balanced(pairs) == pairs

@@ -16,7 +16,7 @@ Row = dict[str, Any]  # of itool.artifacts.NODES
 
 
 @dataclass(frozen=True)
-class Harvest:
+class Findings:
     """What one tree gives: its pairs, why its other branchings gave none, and the answer to be learnt whole, if any.
 
     pairs: rows of itool.artifacts.PAIRS, in which `answer` is still the answer's ids and not yet its number.
@@ -44,13 +44,13 @@ class Harvest:
 
 
 class Reader:
-    """A tree's rows, in order of creation, and what its task and its model make of them."""
+    """Looks things up in a tree, whose rows stand in order of creation, for its task and its model."""
 
     def __init__(self, nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Fragments, strict: bool) -> None:
         self.nodes, self.task, self.prompter, self.settings, self.strict = nodes, task, prompter, settings, strict
         self.children: list[list[Row]] = [[] for _ in nodes]
         self.paths: list[Ids] = [()] * len(nodes)  # generated ids up to and with each node
-        self.room = prompter.max_length - len(nodes[0]["ids"])  # tokens that an answer may have to be trained on
+        self.longest = prompter.max_length - len(nodes[0]["ids"])  # tokens of an answer that can be trained on
         for node in nodes[1:]:
             self.children[node["parent"]].append(node)
             self.paths[node["node"]] = self.paths[node["parent"]] + tuple(node["ids"])
@@ -67,7 +67,7 @@ class Reader:
         right = [
             node
             for node in self.nodes
-            if node["terminal"] and node["right"] and len(self.paths[node["node"]]) <= self.room
+            if node["terminal"] and node["right"] and len(self.paths[node["node"]]) <= self.longest
         ]
         return self.paths[max(right, key=lambda node: node["q"])["node"]] if right else None
 
@@ -98,11 +98,13 @@ class Reader:
         other: Ids,
         answer: Ids,
     ) -> dict[str, Any] | str:
-        """A pair: after `so_far` `ids`, which lies on `answer`, is chosen, `other` rejected; or why there is none."""
+        """The pair in which `ids` is chosen and `other` rejected after `so_far`, or the reason why there is none.
+        `answer` is the whole answer that begins with `so_far` and `ids`.
+        """
         common = next((i for i, (x, y) in enumerate(zip(ids, other, strict=False)) if x != y), None)
         if common is None:
             return "prefix"
-        if max(len(answer), len(so_far) + len(other)) > self.room:
+        if max(len(answer), len(so_far) + len(other)) > self.longest:
             return "too_long"
         return {
             "task_id": self.task.task_id,
@@ -121,8 +123,9 @@ class Reader:
         }
 
 
-def harvest(nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Fragments, strict: bool) -> Harvest:
-    """The pairs of a tree. `settings.span` says how much of an answer a pair is about:
+def find_pairs(nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Fragments, strict: bool) -> Findings:
+    """What a tree gives. `settings.span` says how much of an answer a pair is about; all but the first are there to be
+    compared with it:
 
     fragment: one pair at most for each node with two visited children or more [P].
     rest: the same, and each side goes on to the end of an answer [O].
@@ -136,10 +139,10 @@ def harvest(nodes: Sequence[Row], task: Task, prompter: Prompter, settings: Frag
     learnt = None if settings.answers == "reference" else tree.right_answer()
     if learnt is None and settings.answers != "found":
         learnt = prompter.completion_ids(task.reference.answer())
-    return Harvest(found.pairs, found.reasons, learnt)
+    return Findings(found.pairs, found.reasons, learnt)
 
 
-def _fragments(tree: Reader) -> Harvest:
+def _fragments(tree: Reader) -> Findings:
     """The chosen side is the sibling of highest Q that lies on a right answer. The rejected side is the one of lowest Q
     that no accepted answer can begin with [P]. Siblings that mean the same, one of them right, are thus never a pair.
     Both sides have `settings.visits` visits [O]. The prompt is the path so far with the tokens in which both begin.
@@ -147,7 +150,7 @@ def _fragments(tree: Reader) -> Harvest:
     No gap between the Qs is asked for [O]: the checker has decided which side is better, and Q could only hide it. A
     near miss is worth up to 0.9, the more the larger the task is, and self-evaluation may lift it above a right answer.
     """
-    found = Harvest()
+    found = Findings()
     for so_far, siblings in tree.branchings():
         sides = _choose(siblings, tree)
         if isinstance(sides, str):
@@ -161,11 +164,12 @@ def _fragments(tree: Reader) -> Harvest:
     return found
 
 
-def _responses(tree: Reader) -> Harvest:
+def _responses(tree: Reader) -> Findings:
+    """The best right answer of the tree against its worst wrong one."""
     finished = [node for node in tree.nodes if node["terminal"] and node["kind"] != "cut"]
     right = [node for node in finished if node["right"]]
     wrong = [node for node in finished if not node["right"]]
-    found = Harvest()
+    found = Findings()
     if not right or not wrong:
         found.add("no_wrong" if right else "no_right")
         return found
@@ -175,8 +179,9 @@ def _responses(tree: Reader) -> Harvest:
     return found
 
 
-def _paths(tree: Reader) -> Harvest:
-    found = Harvest()
+def _paths(tree: Reader) -> Findings:
+    """For each branching the path to the best sibling against the path to the worst one, each with an end of turn."""
+    found = Findings()
     for _, siblings in tree.branchings():
         chosen, rejected = (best(siblings, key=lambda node: node["q"]) for best in (max, min))
         ids, other = (_ended(tree.paths[node["node"]], tree.prompter) for node in (chosen, rejected))
@@ -193,12 +198,15 @@ def balanced(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As many pairs that teach to call as pairs that teach to talk: of the more frequent kind the widest gaps [O].
 
     Otherwise the first token alone tips the policy: trained on 52 pairs for calling and 23 against, the embedded model
-    stops refusing (docs/LOG.md).
+    stops refusing (docs/LOG.md). Where one kind is missing, all pairs are kept: either the tasks are all of one kind,
+    or the policy errs in one direction only, and then these pairs are what mends it.
     """
     sides = [
         [i for i, pair in enumerate(pairs) if pair["error"] == kind]
         for kind in (ErrorKind.SHOULD_CALL, ErrorKind.SHOULD_NOT_CALL)
     ]
+    if not all(sides):
+        return list(pairs)
     fewer = min(len(side) for side in sides)
     dropped = {
         index
@@ -226,8 +234,8 @@ def _choose(siblings: list[Row], tree: Reader) -> tuple[Row, Row] | str:
 
 
 def _finished(side: Row, tree: Reader) -> Ids:
-    """The token ids from one side of a pair to the end of an answer: on by the best child from a right fragment, by the
-    most visited from a wrong one.
+    """The token ids from one side of a pair to the end of an answer. A right fragment is followed by its best child, a
+    wrong one by its most visited.
     """
     ids, node = tuple(side["ids"]), side
     while following := [child for child in tree.children[node["node"]] if child["right"] == side["right"]]:
@@ -237,12 +245,13 @@ def _finished(side: Row, tree: Reader) -> Ids:
 
 
 def _beginning(ids: Ids, sides: tuple[Row, Row]) -> Ids:
-    """The fragment of the first of two sides, whose way to the end is `ids`; with the token that came next, where the
-    fragment is how the other one begins (1 beside 12).
+    """The fragment of the first of two sides, where `ids` are its tokens up to the end of the answer. The token that
+    came next is added where the other side begins with the whole fragment (1 beside 12).
     """
     mine, other = (tuple(side["ids"]) for side in sides)
     return ids[: len(mine) + (other[: len(mine)] == mine)]
 
 
 def _ended(ids: Ids, prompter: Prompter) -> Ids:
+    """The ids with an end of turn, which is added where the model generated none."""
     return ids if ids[-1] in prompter.end_ids else (*ids, prompter.end_id)

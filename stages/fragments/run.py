@@ -1,11 +1,12 @@
 """The stage `fragments`: preference pairs, right answers and the deficiency profile of an iteration [P]."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from itool.artifacts import ANSWERS, NODES, PAIRS, SELECTED, read_table, row_task, write_table
+from itool.artifacts import ANSWERS, NODES, PAIRS, SELECTED, read_runs, read_table, row_task, write_table
 from itool.cli import command_line
 from itool.engine.base import Ids
 from itool.errors import UserError
@@ -13,8 +14,8 @@ from itool.files import write_json
 from itool.log import log
 from itool.params import load
 from itool.toolcall.prompt import Prompter, load_tokenizer
-from itool.toolcall.types import ErrorKind
-from stages.fragments.pairs import Harvest, balanced, harvest
+from itool.toolcall.types import ErrorKind, Task
+from stages.fragments.pairs import Findings, Row, balanced, find_pairs
 
 
 def run(iteration: str) -> None:
@@ -23,30 +24,21 @@ def run(iteration: str) -> None:
     prompter = Prompter(load_tokenizer(params.start_of(iteration)), params.model.dialect, params.model.max_length)
     drawn = read_table(f"data/selection/{iteration}.parquet", SELECTED)
     tasks = {row["task_id"]: row_task(row) for row in drawn.filter("kept").iter_rows(named=True)}
-    file = f"data/exploration/{iteration}.parquet"
-    harvests: list[Harvest] = []
-    prompts: dict[str, list[int]] = {}
+    findings: list[Findings] = []
+    prompts: dict[str, Sequence[int]] = {}
     learnt: dict[tuple[str, Ids], bool] = {}  # answers, in order: whether to learn them whole
-    for tree in read_table(file, NODES).partition_by("task_id", maintain_order=True):
-        task_id = tree["task_id"][0]
-        if task_id not in tasks:
-            raise UserError(
-                f"{file}: column task_id: found {task_id}, which data/selection/{iteration}.parquet did not keep"
-            )
-        if tree["node"].to_list() != list(range(tree.height)):
-            raise UserError(f"{file}: column node: task {task_id}: expected the nodes 0, 1, 2, ... in order")
-        task, nodes = tasks[task_id], tree.to_dicts()
-        found = harvest(nodes, task, prompter, params.fragments, params.evaluation.strict)
-        harvests.append(found)
-        prompts[task_id] = nodes[0]["ids"]
+    for task, nodes in read_trees(f"data/exploration/{iteration}.parquet", tasks):
+        found = find_pairs(nodes, task, prompter, params.fragments, params.evaluation.strict)
+        findings.append(found)
+        prompts[task.task_id] = nodes[0]["ids"]
         if found.learnt is not None:
-            learnt[task_id, found.learnt] = True
+            learnt[task.task_id, found.learnt] = True
     if params.fragments.rehearse:
         for task in map(row_task, drawn.filter(~pl.col("kept")).iter_rows(named=True)):
-            prompt, reference = prompter.sample(task)
-            prompts[task.task_id] = list(prompt)
+            prompts[task.task_id], reference = prompter.sample(task)
             learnt[task.task_id, reference] = True
-    pairs = [pair for each in harvests for pair in each.pairs]
+
+    pairs = [pair for each in findings for pair in each.pairs]
     trained = balanced(pairs)
     for pair in trained:
         learnt.setdefault((pair["task_id"], pair["answer"]), False)
@@ -58,24 +50,47 @@ def run(iteration: str) -> None:
     ]
     write_table(pl.DataFrame(trained, schema=PAIRS), PAIRS, f"data/pairs/{iteration}.parquet")
     write_table(pl.DataFrame(rows, schema=ANSWERS), ANSWERS, f"data/answers/{iteration}.parquet")
-    figures = profile(harvests) | {"trained": len(trained), "answers": len(rows)}
-    write_json(figures, f"metrics/fragments/{iteration}.json")
-    log.info(
-        "fragments %s: %s",
-        iteration,
-        {key: figures[key] for key in ("trees", "trees_with_pairs", "branchings", "pairs", "trained", "answers")},
-    )
+
+    figures = profile(findings) | {"trained": len(trained), "left_out": {"balance": len(pairs) - len(trained)}}
+    write_json(figures | {"answers": len(rows)}, f"metrics/fragments/{iteration}.json")
+    tell(iteration, figures, len(rows))
 
 
-def profile(harvests: list[Harvest]) -> dict[str, Any]:
+def read_trees(file: str, tasks: Mapping[str, Task]) -> Iterator[tuple[Task, list[Row]]]:
+    """Each tree's task and rows, one tree in memory at a time.
+
+    Raises UserError when a tree's task is not among the `tasks`, when a task has two trees, or when nodes are missing.
+    """
+    seen: set[str] = set()
+    for tree in read_runs(file, NODES, "task_id"):
+        task_id = tree["task_id"][0]
+        if task_id not in tasks:
+            raise UserError(f"{file}: column task_id: found {task_id}, which was not kept by selection")
+        if task_id in seen or tree["node"].to_list() != list(range(tree.height)):
+            raise UserError(f"{file}: column node: task {task_id}: expected one tree of nodes 0, 1, 2, ... in order")
+        seen.add(task_id)
+        yield tasks[task_id], tree.to_dicts()
+
+
+def tell(iteration: str, figures: Mapping[str, Any], answers: int) -> None:
+    """Logs the stage's figures, and what the balance between calling and talking left out."""
+    names = ("trees", "trees_with_pairs", "branchings", "pairs", "trained")
+    log.info("fragments %s: %s", iteration, {name: figures[name] for name in names} | {"answers": answers})
+    if dropped := figures["left_out"]["balance"]:
+        errors = figures["errors"]
+        calling, talking = errors[ErrorKind.SHOULD_CALL], errors[ErrorKind.SHOULD_NOT_CALL]
+        log.info("fragments %s: %d left out: %d pairs teach to call, %d to talk", iteration, dropped, calling, talking)
+
+
+def profile(findings: Sequence[Findings]) -> dict[str, Any]:
     """The deficiency profile: pairs by error kind, then also by scenario; branchings without a pair by reason."""
-    pairs = [pair for each in harvests for pair in each.pairs]
-    reasons = sum((each.reasons for each in harvests), Counter())
+    pairs = [pair for each in findings for pair in each.pairs]
+    reasons = sum((each.reasons for each in findings), Counter())
     kinds = [str(kind) for kind in ErrorKind]
     table = Counter((pair["error"], pair["scenario"]) for pair in pairs)
     return {
-        "trees": len(harvests),
-        "trees_with_pairs": sum(bool(each.pairs) for each in harvests),
+        "trees": len(findings),
+        "trees_with_pairs": sum(bool(each.pairs) for each in findings),
         "branchings": len(pairs) + reasons.total(),
         "pairs": len(pairs),
         "no_pair": dict(sorted(reasons.items())),
