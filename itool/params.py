@@ -61,6 +61,8 @@ class Engine(Section):
     threads: int = Count  # fixed, because the sum order of a CPU kernel depends on it
     batch: int = Count  # sequences that decode together
     max_tokens: int = Count  # of an answer
+    # Most GiB of keys and values that the transformers engine holds between calls. What exceeds them is computed again.
+    prefix_cache: float = Field(ge=0.0)
     vllm: Vllm
     server: Server
 

@@ -29,8 +29,8 @@ def model(folder):
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
-def engine_params(batch=16):
-    return ENGINE.model_copy(update={"batch": batch})
+def engine_params(**changes):
+    return ENGINE.model_copy(update=changes)
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +235,51 @@ def test_a_prefix_is_held_as_long_as_it_lives_and_no_longer(engine):
     assert other in engine.held
     del one
     assert len(engine.held) == held - 1
+
+
+BYTES = 2 * 2 * 2 * 8 * 4  # of a token's keys and values: two tensors, two layers, two heads, eight numbers, four bytes
+
+
+def test_answers_do_not_depend_on_how_much_is_held(folder):
+    starts = {start: Prefix(start) for start, _ in branches()}
+    requests = [
+        Request(prompt, n=3, seed=index, prefix=starts[start]) for index, (start, prompt) in enumerate(branches())
+    ]
+    pairs = [(prompt, tail) for _, prompt in branches() for tail in ((4,), (6, 7, 8))]
+    prefixes = [starts[start] for start, _ in branches() for _ in range(2)]
+    tokens = sum(map(len, starts))
+    found = []
+    for bound in (0, tokens * BYTES // 2, tokens * BYTES):
+        engine = TransformersEngine(folder, engine_params(prefix_cache=bound / 2**30), {END})
+        for _ in range(2):  # the second time what is held is used
+            found.append((engine.generate(requests, Sampling(12, 1.0)), engine.score(pairs, prefixes)))
+        held = sum(len(prefix.ids) for prefix in engine.held) * BYTES
+        assert held <= bound
+        assert held == bound or bound < tokens * BYTES
+        assert len(engine.held) > 0 or bound == 0
+    assert all(each == found[0] for each in found)  # log-probabilities bit by bit
+
+
+def test_what_was_used_least_recently_is_computed_again(folder, monkeypatch):
+    engine = TransformersEngine(folder, engine_params(prefix_cache=2 * 3 * BYTES / 2**30), {END})
+    first, second, third = (Prefix((3, 4, token)) for token in (5, 6, 7))
+    computed = []
+    forward = engine.model.forward
+    monkeypatch.setattr(
+        engine.model, "forward", lambda **inputs: computed.append(inputs["input_ids"].numel()) or forward(**inputs)
+    )
+
+    def ask(prefix):
+        """Whether the prefix of three tokens ran through the model before the one token after it."""
+        computed.clear()
+        engine.score([((*prefix.ids, 8), (9,))], [prefix])
+        return computed == [3, 1]
+
+    assert [ask(prefix) for prefix in (first, second, first)] == [True, True, False]
+    assert ask(third)  # second leaves
+    assert not ask(first)
+    assert ask(second)
+    assert [prefix.ids for prefix in engine.held] == [first.ids, second.ids]
 
 
 def test_a_prompt_that_starts_otherwise_is_an_error(engine):

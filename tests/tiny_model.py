@@ -19,6 +19,7 @@ ENGINE = params.Engine(
     threads=1,
     batch=16,
     max_tokens=12,
+    prefix_cache=1.0,
     vllm=params.Vllm(tensor_parallel=1, memory=0.1, context=256),
     server=params.Server(url="http://127.0.0.1:8000/v1", concurrency=8, timeout=30.0, retries=2),
 )

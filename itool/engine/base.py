@@ -24,8 +24,8 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class Prefix:
-    """What the prompts of many requests start with. Compared by identity: an engine may hold its keys and values for as
-    long as the object lives, and no longer [O].
+    """What the prompts of many requests start with. Compared by identity: an engine may hold its keys and values while
+    the object lives, and must not hold them longer [O].
     """
 
     ids: Ids

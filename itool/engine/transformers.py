@@ -2,8 +2,9 @@
 layers.
 
 Fast on a small model and a CPU: a prompt is prefilled once for all its samples, a Prefix once for all requests and
-questions that start with it, the key-value cache is allocated once and written in place, the query heads that share a
-key-value head attend together instead of copying it, and finished rows leave the batch.
+questions that start with it (as far as `engine.prefix_cache` holds its keys and values), the key-value cache is
+allocated once and written in place, the query heads that share a key-value head attend together instead of copying it,
+and finished rows leave the batch.
 
 Two runs of the same call give the same bytes (on a CPU with the same number of threads): rows are ordered by prompt
 length and then by request, batches depend only on the call's own requests, and the noise of a row is a function of
@@ -58,7 +59,9 @@ class TransformersEngine:
         self.model.set_attn_implementation(attention.NAME)
         self.batch = engine_params.batch
         self.end_ids = frozenset(end_ids)
-        self.held: WeakKeyDictionary[Prefix, torch.Tensor] = WeakKeyDictionary()  # [2 * layers, K, length, D]
+        self.cache_bytes = engine_params.prefix_cache * 2**30
+        # Keys and values [2 * layers, K, length, D] of prefixes, the least recently used first.
+        self.held: WeakKeyDictionary[Prefix, torch.Tensor] = WeakKeyDictionary()
 
     @torch.inference_mode()
     def generate(self, requests: list[Request], sampling: Sampling) -> list[list[Completion]]:
@@ -96,23 +99,27 @@ class TransformersEngine:
         for ids, prefix in prefixes.items():
             if ids[: len(prefix.ids)] != prefix.ids:
                 raise ValueError(f"a prompt of {len(ids)} tokens does not start with its prefix of {len(prefix.ids)}")
-        self._hold(dict.fromkeys(prefixes.values()))
         known = {ids: min(len(prefix.ids), len(ids) - wanted[ids]) for ids, prefix in prefixes.items()}
         for chunk in chunks(prompts, lambda ids: len(ids) - known.get(ids, 0)):
-            pasts = [self.held[prefixes[ids]][:, :, : known[ids]] if known.get(ids, 0) > 0 else None for ids in chunk]
+            pasts = [
+                self._keys_and_values(prefixes[ids])[:, :, : known[ids]] if known.get(ids, 0) > 0 else None
+                for ids in chunk
+            ]
             yield chunk, self._forward(chunk, pasts, max(wanted[ids] for ids in chunk))
 
-    def _hold(self, prefixes: Iterable[Prefix]) -> None:
-        """Makes sure that the keys and values of all these are held."""
-        missing: dict[Ids, list[Prefix]] = {}
-        for prefix in prefixes:
-            if prefix not in self.held:
-                missing.setdefault(prefix.ids, []).append(prefix)
-        for chunk in chunks(sorted(missing, key=len), len):
-            layers = torch.stack([torch.stack(layer) for layer in self._forward(chunk, [None] * len(chunk), 1).layers])
-            for row, ids in enumerate(chunk):
-                for prefix in missing[ids]:
-                    self.held[prefix] = layers[:, :, row, :, -len(ids) :].flatten(0, 1).clone()
+    def _keys_and_values(self, prefix: Prefix) -> torch.Tensor:
+        """[2 * layers, K, length, D] of a prefix, from what is held if it is there, and held from now on.
+
+        Prefixes run through the model one by one: in a batch the last bits would depend on what else is computed again.
+        """
+        found = self.held.pop(prefix, None)
+        if found is None:
+            layers = self._forward([prefix.ids], [None], 1).layers
+            found = torch.stack([tensor[0] for layer in layers for tensor in layer])
+        self.held[prefix] = found
+        while sum(tensor.nbytes for tensor in self.held.values()) > self.cache_bytes:
+            del self.held[next(iter(self.held))]
+        return found
 
     def _forward(self, prompts: Sequence[Ids], pasts: Sequence[torch.Tensor | None], keep: int) -> Prefilled:
         """One forward pass over what follows the pasts: keys and values [2 * layers, K, length, D] of a prompt's first
