@@ -1,5 +1,6 @@
 """Rendering and parsing in both dialects: a real parser that never fails in any other way than Unparseable."""
 
+import ast
 import json
 import re
 from types import ModuleType
@@ -7,7 +8,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toolcall_strategies import answers, damaged, scalars, values
+from toolcall_strategies import answers, damaged, literal, scalars, values, written
 
 from itool.toolcall import dialects
 from itool.toolcall.dialects import hermes, pythonic
@@ -54,7 +55,62 @@ def test_round_trip(module: ModuleType, answer: Answer) -> None:
 
 
 @BOTH
-@given(text=st.text().filter(lambda text: text.lstrip()[:1] not in ("[", "<")))
+@given(answer=answers, data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_every_form_of_calls_is_read(module: ModuleType, answer: Answer, data: st.DataObject) -> None:
+    text = data.draw(written(module, answer))
+    parsed = module.parse(text)
+    assert parsed == answer
+    assert canonical([c.arguments for c in parsed.calls]) == canonical([c.arguments for c in answer.calls])
+
+
+@given(value=values, data=st.data())
+@settings(deadline=None, max_examples=100)
+def test_literals_are_python_or_json(value: object, data: st.DataObject) -> None:
+    """What the strategy writes without JSON's own words is what Python reads."""
+    text = data.draw(literal(value))
+    found = pythonic.parse(f"[f(a={text})]").calls[0].arguments["a"]
+    assert canonical(found) == canonical(value)
+    if not re.search("true|false|null|\\\\", text):
+        assert canonical(found) == canonical(ast.literal_eval(text))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "text",
+    ["", " \n", "I", "<", "<think>", "<think>[f(a=1)] <tool_call>", "<tool_cal", "<think>a</think> None", "f (x"],
+)
+def test_beginnings_of_calls_and_thoughts_alone_are_text(module: ModuleType, text: str) -> None:
+    assert module.parse(text) == Answer(text=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Note] I cannot do that.",
+        "[1] No tool can.",
+        "[docs](https://x.y)",
+        "[I can't",
+        "Sorry (not able) to",
+        "f(x)",
+        "f(1)",
+        "f(a",
+        "rain(fall) is",
+    ],
+)
+def test_text_that_begins_as_calls_do(text: str) -> None:
+    assert pythonic.parse(text) == Answer(text=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["f(a=1)", " f(a=1) ", "f(a=1),", "f(a=+1,)", "[f(a=1),]", "<think>x</think>[f(a=1)]", "[f(a=(1))]"]
+)
+def test_pythonic_forms_of_one_call(text: str) -> None:
+    assert pythonic.parse(text).calls == (Call("f", {"a": 1}),)
+
+
+@BOTH
+@given(text=st.text().filter(lambda text: not re.search(r"[\[(<]", text)))
 def test_everything_else_is_text(module: ModuleType, text: str) -> None:
     assert module.parse(text) == Answer(text=text)
 
@@ -111,11 +167,11 @@ def test_values_are_accepted_exactly_when_they_are_json(text: str) -> None:
             hermes.parse(f'<tool_call>{{"name": "f", "arguments": {{"a": {text}}}}}</tool_call>')
         return
     expected = json.loads(json.dumps(expected).encode("utf-8", "replace"))
-    for module, written in (
+    for module, whole in (
         (hermes, f'<tool_call>{{"name": "f", "arguments": {{"a": {text}}}}}</tool_call>'),
         (pythonic, f"[f(a={text})]"),
     ):
-        found = module.parse(written).calls[0].arguments["a"]
+        found = module.parse(whole).calls[0].arguments["a"]
         assert canonical(found) == canonical(mended(expected))
 
 
@@ -136,7 +192,27 @@ def test_pythonic_reads_python_literals(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("True", True), ("None", None), ("'it\\'s'", "it's"), ("1e3", 1000.0), ('"\\x41\\u00e9"', "Aé"), ("-0.5", -0.5)],
+    [
+        ("True", True),
+        ("None", None),
+        ("+2", 2),
+        (".5", 0.5),
+        ("-.5", -0.5),
+        ("5.", 5.0),
+        ("1_000", 1000),
+        ("00", 0),
+        ("1_0.0_1e+0_1", 100.1),
+        ("()", []),
+        ("(1)", 1),
+        ("(1,)", [1]),
+        ("(1, 'x')", [1, "x"]),
+        ("[1, ]", [1]),
+        ("{'k': (1, ), }", {"k": [1]}),
+        ("'it\\'s'", "it's"),
+        ("1e3", 1000.0),
+        ('"\\x41\\u00e9"', "Aé"),
+        ("-0.5", -0.5),
+    ],
 )
 def test_pythonic_spellings(text: str, value: object) -> None:
     assert pythonic.parse(f"[f(a={text})]").calls[0].arguments == {"a": value}
@@ -153,8 +229,23 @@ def test_pythonic_spellings(text: str, value: object) -> None:
         ('[f(a={"x": 1, "x": 2})]', "calls[0].arguments.a"),
         ("[f(a=1 b=2)]", "calls[0].next"),
         ("[f(a=1]", "calls[0].next"),
-        ("[f(a=1,)]", "calls[0].arguments"),
-        ("[f(a=1), ]", "calls[1].name"),
+        ("[f(a=1,,)]", "calls[0].arguments"),
+        ("[f(,)]", "calls[0].arguments"),
+        ("[f(a=1), , ]", "calls[1].name"),
+        ("[,]", "calls[0].name"),
+        ("[f(a=[,])]", "calls[0].arguments.a"),
+        ("[f(a=(1,,))]", "calls[0].arguments.a"),
+        ("f(a=1)]", "calls[0].next"),
+        ("f(a=1) is called", "calls[0].next"),
+        ("[f(a=02134)]", "calls[0].arguments.a"),
+        ("[f(a=0x10)]", "calls[0].arguments.a"),
+        ("[f(a=1__0)]", "calls[0].arguments.a"),
+        ("[f(a=1_)]", "calls[0].arguments.a"),
+        ("[f(a=.)]", "calls[0].arguments.a"),
+        ("[f(a=+-1)]", "calls[0].arguments.a"),
+        ("[f(a=1j)]", "calls[0].arguments.a"),
+        ("[f(a='x' 'y')]", "calls[0].next"),
+        ("[f(a={1, 2})]", "calls[0].arguments.a"),
         ("[f(a=1)] done", "calls[0].next"),
         ('[f(a="x)]', "calls[0].arguments.a"),
         ("[f(a=__import__('os'))]", "calls[0].arguments.a"),
@@ -179,9 +270,22 @@ def test_unparseable_names_the_broken_fragment(text: str, path: str) -> None:
     "text",
     [
         "<tool_call>",
-        '<tool_call>{"name": "f"}</tool_call>',
-        '<tool_call>{"arguments": {}, "name": "f"}</tool_call>',
-        '<tool_call>{"name": "f", "arguments": "{}"}</tool_call>',
+        "<tool_call>{}</tool_call>",
+        '<tool_call>{"arguments": {}}</tool_call>',
+        '<tool_call>{"name": "f", "name": "f"}</tool_call>',
+        '<tool_call>{"name": "f", "arguments": {}, "arguments": {}}</tool_call>',
+        '<tool_call>{"name": "f", "arguments": null}</tool_call>',
+        '<tool_call>{"name": "f", "arguments": []}</tool_call>',
+        '<tool_call>{"name": "f", "arguments": ""}</tool_call>',
+        '<tool_call>{"name": "f", "arguments": "[]"}</tool_call>',
+        '<tool_call>{"name": "f", "arguments": "{} {}"}</tool_call>',
+        '<tool_call>{"name": "f", "arguments": "{\\"a\\": 1, \\"a\\": 2}"}</tool_call>',
+        '<tool_call>{"name": "f", "arguments": "{\\"a\\": NaN}"}</tool_call>',
+        '<tool_call>{"name": "f", "parameters": {"a": 1}}</tool_call>',
+        '<tool_call>{"name": null, "arguments": {}}</tool_call>',
+        '<tool_call>{"name": "f", "arguments": {}, }</tool_call>',
+        '<tool_call>{"name": "f", "id": True}</tool_call>',
+        "Use the tags <tool_call> and </tool_call>.",
         '<tool_call>{"name": "f", "arguments": {}}',
         '<tool_call>{"name": "f", "arguments": {}}</tool_call> and more',
         '<tool_call>{"name": "f", "arguments": {"a": True}}</tool_call>',

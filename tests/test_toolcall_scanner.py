@@ -56,6 +56,43 @@ def test_golden_hermes() -> None:
     ]
 
 
+def test_golden_hermes_in_other_forms() -> None:
+    text = 'So: <tool_call>{"id": 1, "arguments": {"a": 1}, "name": "f", "x": 2}</tool_call>'
+    text += '<tool_call>{"name": "g", "arguments": "{\\"b\\": 2}"}</tool_call>'
+    text += '<tool_call>{"name": "h"}</tool_call>'
+    assert shown(text, hermes) == [
+        ("choice", "choice", "So: <tool_call>"),
+        ("name", "calls[0].name", '{"id": 1, "arguments": {'),
+        ("argument", "calls[0].arguments.a", '"a": 1'),
+        ("name", "calls[0].name", '}, "name": "f", "x": 2'),
+        ("next", "calls[0].next", "}</tool_call><tool_call>"),
+        ("name", "calls[1].name", '{"name": "g", "arguments": "'),
+        ("argument", "calls[1].arguments", '{\\"b\\": 2}"'),
+        ("next", "calls[1].next", "}</tool_call><tool_call>"),
+        ("name", "calls[2].name", '{"name": "h"'),
+        ("next", "calls[2].next", "}</tool_call>$"),
+    ]
+
+
+def test_golden_pythonic_in_other_forms() -> None:
+    assert shown("<think>a</think>\n[f(a=(1, 2),),]", pythonic) == [
+        ("choice", "choice", "<think>a</think>\n["),
+        ("name", "calls[0].name", "f("),
+        ("argument", "calls[0].arguments.a", "a=(1, 2)"),
+        ("next", "calls[0].next", ",),]$"),
+    ]
+    assert shown("f(a=1)", pythonic) == [
+        ("name", "calls[0].name", "f("),
+        ("argument", "calls[0].arguments.a", "a=1"),
+        ("next", "calls[0].next", ")$"),
+    ]
+
+
+@pytest.mark.parametrize("choice", ["[Note]", "<think>[f(a=1)]</think> I", "Sorry (not a", " I"])
+def test_the_choice_of_a_text_ends_where_it_can_be_no_call(choice: str) -> None:
+    assert shown(choice + "  cannot", pythonic) == [("choice", "choice", choice), ("text", "text", "  cannot$")]
+
+
 @BOTH
 def test_text_is_a_choice_and_the_rest(module: ModuleType) -> None:
     assert shown("Which city?", module) == [("choice", "choice", "W"), ("text", "text", "hich city?$")]

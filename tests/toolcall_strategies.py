@@ -1,10 +1,13 @@
 """Hypothesis strategies for tools, answers and references, and a byte tokenizer to cut answers with."""
 
+import json
 from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 from hypothesis import strategies as st
 
+from itool.toolcall.dialects import hermes
 from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Tool
 
 END = 256
@@ -111,3 +114,60 @@ def shuffled(draw: st.DrawFn, answer: Answer) -> Answer:
     for call in draw(st.permutations(answer.calls)):
         again.append(Call(call.name, dict(draw(st.permutations(list(call.arguments.items()))))))
     return Answer(tuple(again))
+
+
+@st.composite
+def written(draw: st.DrawFn, module: ModuleType, answer: Answer) -> str:
+    """The calls of an answer as models write them: after a thought, and in all forms that the dialect reads."""
+    begins = ["", "<think>\n</think>\n\n", "<think>Shall I [call f(a=1)] <tool_call>?</think>"]
+    if module is hermes:
+        begins += ["I look it up. \u00e9 < x\n", "<think>Yes.</think> So:\n"]
+        text = draw(st.sampled_from(["", "\n"])).join(draw(_hermes_call(call)) for call in answer.calls)
+    else:
+        text = draw(st.sampled_from([", ", ",", " ,\n"])).join(draw(_pythonic_call(call)) for call in answer.calls)
+        opening, closing = draw(st.sampled_from([("[", "]"), ("[ ", ",]"), ("", ""), ("", ",")]))
+        text = opening + text + closing
+    return draw(st.sampled_from(begins)) + text
+
+
+@st.composite
+def _hermes_call(draw: st.DrawFn, call: Call) -> str:
+    arguments = json.dumps(call.arguments, ensure_ascii=draw(st.booleans()))
+    if draw(st.booleans()):
+        arguments = json.dumps(arguments)
+    fields = [f'"name": {json.dumps(call.name)}', f'"arguments": {arguments}']
+    if not call.arguments and draw(st.booleans()):
+        fields.pop()
+    fields += draw(st.sampled_from([[], ['"id": 0'], ['"type": "function"', '"x": [{"name": "y"}, "]"]']]))
+    comma = draw(st.sampled_from([", ", ",", "\n , "]))
+    return "<tool_call>\n{" + comma.join(draw(st.permutations(fields))) + "}\n</tool_call>"
+
+
+@st.composite
+def _pythonic_call(draw: st.DrawFn, call: Call) -> str:
+    arguments = [f"{name}={draw(literal(value))}" for name, value in call.arguments.items()]
+    if arguments and draw(st.booleans()):
+        arguments.append("")
+    return f"{call.name}({', '.join(arguments)})"
+
+
+@st.composite
+def literal(draw: st.DrawFn, value: Any) -> str:
+    """A value as JSON or as one of its Python literals, with all that a literal may hold."""
+    if isinstance(value, list | dict) and draw(st.booleans()):
+        items = (
+            [draw(literal(item)) for item in value]
+            if isinstance(value, list)
+            else [f"{json.dumps(key)}: {draw(literal(item))}" for key, item in value.items()]
+        )
+        opening, closing = draw(st.sampled_from(["[]", "()"])) if isinstance(value, list) else "{}"
+        end = "," if items and (draw(st.booleans()) or (opening == "(" and len(items) == 1)) else ""
+        return opening + ", ".join(items) + end + closing
+    text = json.dumps(value)
+    if isinstance(value, bool) or value is None:
+        return draw(st.sampled_from([text, repr(value)]))
+    if isinstance(value, int | float):
+        sign = draw(st.sampled_from(["", "+"])) if text[0] != "-" else ""
+        underscored = f"{value:_}" if isinstance(value, int) else text.removesuffix(".0") + "." * text.endswith(".0")
+        return sign + draw(st.sampled_from([text, underscored, f"({text})"]) if not sign else st.just(underscored))
+    return text

@@ -296,7 +296,7 @@ def _last_path(scanner: Grammar, path: str) -> str:
 def _name_could_become(scanner: Grammar, name: str) -> bool:
     if scanner.open.name is not None:
         return scanner.open.name == name
-    return name.startswith(scanner.token_text())
+    return scanner.token != "name" or name.startswith(scanner.token_text())
 
 
 def _open_errors(scanner: Grammar, expected: ReferenceCall, tools: dict[str, Tool], strict: bool, path: str) -> Errors:
@@ -308,7 +308,10 @@ def _open_errors(scanner: Grammar, expected: ReferenceCall, tools: dict[str, Too
         if not any(could_become(scanner, value, strict) for value in accepted):
             kind = _begun_value_error(scanner, call.argument, expected, properties)
             errors.append((kind, f"{path}.arguments.{call.argument}"))
-    elif scanner.token == "argument" or call.promised:
+    elif call.complete:
+        absent = _missing(call.arguments, expected, tools)
+        errors += [(ErrorKind.MISSING_PARAMETER, f"{path}.arguments.{name}") for name in absent]
+    elif scanner.token == "argument" or (call.promised and not scanner.trailing_commas):
         known, begun = expected.arguments | properties, scanner.token_text()
         left = [name for name in known if name not in call.arguments and name.startswith(begun)]
         if not any(_accepted(name, expected, properties) for name in left):

@@ -1,4 +1,4 @@
-"""What the two dialects share: a reader of bytes that knows, after every byte, what was read and in which fragment.
+"""What the dialects share: a reader of bytes that knows, after every byte, what was read and in which fragment.
 
 A dialect's grammar is a generator that receives one byte at a time (as a Latin-1 character) and raises Unparseable
 where the text leaves it. Parsing, cutting into fragments and judging unfinished answers all read through it, so they
@@ -6,7 +6,6 @@ cannot disagree. [O]
 """
 
 import codecs
-import json
 import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,12 @@ END = "end of the answer"  # sent after the last byte; longer than a character, 
 SPACE = " \n\r\t"
 BARE = frozenset("0123456789+-.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 HEX = frozenset("0123456789abcdefABCDEF")
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
 WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[^ux])*", re.DOTALL)
 ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+THINK, THOUGHT = b"<think>", b"</think>"  # around a thought, which may stand before an answer
+CLOSING = {"[": "]", "{": "}", "(": ")"}
 # What may follow a backslash, and how many hexadecimal digits come after it.
 JSON_ESCAPES = dict.fromkeys('"\\/bfnrt', 0) | {"u": 4}
 JSON_WORDS = {"true": True, "false": False, "null": None}
@@ -33,14 +34,20 @@ Reading = Generator[None, str, Any]
 
 @dataclass
 class Container:
-    """A list or object being read: finished items, the key that awaits its value, whether a comma promised more."""
+    """A list, object or parenthesis being read.
 
+    items: the finished ones. key: of the object's item that is being read. commas: how many were read.
+    promised: the last thing read is a comma, so an item follows, or the end where the dialect allows that.
+    """
+
+    opening: str
     items: Any
     key: str | None = None
+    commas: int = 0
     promised: bool = False
 
     def closing(self) -> str:
-        return "]" if isinstance(self.items, list) else "}"
+        return CLOSING[self.opening]
 
     def add(self, item: Any) -> None:
         if isinstance(self.items, list):
@@ -49,16 +56,25 @@ class Container:
             self.items[self.key] = item
         self.key, self.promised = None, False
 
+    def value(self) -> Any:
+        """What the closed container stands for. A tuple is a list, but `(1)` is 1, as in Python."""
+        return self.items[0] if self.opening == "(" and self.items and not self.commas else self.items
+
 
 @dataclass
 class OpenCall:
-    """A call being read. `name` and `argument`: None until complete. `promised`: a comma promised another argument."""
+    """A call being read.
+
+    name and argument: None until they are complete. promised: the last thing read is a comma between arguments.
+    complete: no argument can follow.
+    """
 
     name: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     argument: str | None = None
     containers: list[Container] = field(default_factory=list)
     promised: bool = False
+    complete: bool = False
 
 
 class Grammar:
@@ -66,19 +82,26 @@ class Grammar:
 
     data: all bytes fed. marks: [first byte, kind, path] of each fragment.
     talks: None while undecided between calls (False) and text (True).
+    presumed: what `talks` is taken for where a fragment ends while it is undecided; None where no fragment can end.
+    text_from: in a text, the byte that ends the choice to talk.
     calls: the finished calls. in_call: a call is being read, `open`. promised: another must follow. closed: none can.
-    token: what is being read (name, argument, key, string, bare), or ""; token_start: its first byte.
+    token: what is being read (name, argument, key, string, bare, ...), or ""; token_start: its first byte.
     ended: `finish` was called. error: where the grammar broke, if it did.
     """
 
     escapes = JSON_ESCAPES
     quotes = '"'
     words = JSON_WORDS
+    number = JSON_NUMBER
+    openings = "[{"
+    trailing_commas = False  # whether a comma may stand before a closing bracket
 
     def __init__(self) -> None:
         self.data = bytearray()
         self.marks: list[list[Any]] = [[0, "choice", "choice"]]
         self.talks: bool | None = None
+        self.presumed: bool | None = None
+        self.text_from = 0
         self.calls: list[Call] = []
         self.in_call = False
         self.open = OpenCall()
@@ -113,7 +136,11 @@ class Grammar:
         return Answer(tuple(self.calls))
 
     def settle(self) -> None:
-        """Takes a number or word at the end for complete, as at the end of a fragment. Nothing may be fed after."""
+        """Takes the end of what was read for the end of a fragment: a number or word there is complete, and the choice
+        between calls and text is made. Nothing may be fed after.
+        """
+        if self.talks is None:
+            self.talks = self.presumed
         call = self.open
         if self.token == "bare" and call.argument is not None and not call.containers:
             value = self.bare_value(self.token_text())
@@ -155,6 +182,34 @@ class Grammar:
         while byte in SPACE:
             byte = yield
         return byte
+
+    def _expect(self, expected: str, byte: str) -> None:
+        if byte != expected:
+            self._fail(expected, byte)
+
+    def _opening(self) -> Reading:
+        """Passes spaces and a closed thought, notes where the answer begins, and returns the last byte read.
+
+        That is the answer's first byte, or, if the answer begins with a part of `<think>`, the first byte after that.
+        """
+        byte = yield from self._skip()
+        self.text_from = self._position
+        while byte is not END and THINK.startswith(self.data[self.text_from : self._position + 1]):
+            thinks = self._position + 1 == self.text_from + len(THINK)
+            byte = yield
+            if thinks:
+                while byte is not END and not self._ends_with(THOUGHT):
+                    byte = yield
+                if byte is not END:
+                    byte = yield from self._skip()
+                self.text_from = self._position
+                return byte
+        return byte
+
+    def _ends_with(self, text: bytes) -> bool:
+        """Whether `text` ends with the byte that was read last."""
+        end = self._position + 1
+        return self.data[max(end - len(text), 0) : end] == text
 
     def _begin_call(self) -> OpenCall:
         self.promised, self.in_call = False, True
@@ -210,25 +265,33 @@ class Grammar:
         """The number, true, false or null that a bare text is; Ellipsis when it is none."""
         if text in self.words:
             return self.words[text]
-        if len(text) > MAX_NUMBER or not NUMBER.fullmatch(text):
+        if len(text) > MAX_NUMBER or not self.number.fullmatch(text):
             return Ellipsis
-        value = json.loads(text)
+        value = int(text) if text.lstrip("+-").replace("_", "").isdigit() else float(text)
         return Ellipsis if value in (float("inf"), float("-inf")) else value
 
-    def _value(self, byte: str, argument: str) -> Reading:
+    def _argument_value(self, byte: str, argument: str) -> Reading:
         """The value of an argument that begins with `byte`, into the open call; returns the byte after it."""
-        call, containers = self.open, self.open.containers
+        value, after = yield from self._value(byte)
+        self.open.arguments[argument], self.open.argument = value, None
+        return (yield) if after is None else after
+
+    def _value(self, byte: str) -> Reading:
+        """The value that begins with `byte`, and the byte after it, or None where that need not be read to find the
+        value's end.
+        """
+        containers = self.open.containers
         while True:
-            after: str | None = None  # the byte after the value, where it had to be read to find the value's end
-            if byte in ("[", "{"):
+            after: str | None = None
+            if byte in self.openings:
                 if len(containers) == MAX_DEPTH:
                     self._fail(f"at most {MAX_DEPTH} nested values", byte)
-                containers.append(Container([] if byte == "[" else {}))
+                containers.append(Container(byte, {} if byte == "{" else []))
                 byte = yield from self._skip()
                 if byte != containers[-1].closing():
                     byte = yield from self._item(byte, containers[-1])
                     continue
-                value = containers.pop().items
+                value = containers.pop().value()
             elif byte in self.quotes:
                 value = yield from self._string(byte, "string")
             else:
@@ -240,15 +303,16 @@ class Grammar:
                     after = yield from self._skip()
                 if after == ",":
                     inner.promised = True
-                    byte = yield from self._skip()
-                    byte = yield from self._item(byte, inner)
-                    break
+                    inner.commas += 1
+                    after = yield from self._skip()
+                    if not (self.trailing_commas and after == inner.closing()):
+                        byte = yield from self._item(after, inner)
+                        break
                 if after != inner.closing():
                     self._fail(f", or {inner.closing()}", after)
-                value, after = containers.pop().items, None
+                value, after = containers.pop().value(), None
             else:
-                call.arguments[argument], call.argument = value, None
-                return (yield) if after is None else after
+                return value, after
 
     def _item(self, byte: str, container: Container) -> Reading:
         """Reads up to the first byte of an item's value: through its key, in an object."""
@@ -272,3 +336,16 @@ def unescape(text: str) -> str:
         return text
     text = ESCAPE.sub(lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else ESCAPED.get(m[3], m[3]), text)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class JsonText(Grammar):
+    """Reads a text that is one JSON value, `value`."""
+
+    value: Any = None
+
+    def _answer(self) -> Reading:
+        value, byte = yield from self._value((yield from self._skip()))
+        if byte is None or byte in SPACE:
+            byte = yield from self._skip()
+        self._expect(END, byte)
+        self.value = value

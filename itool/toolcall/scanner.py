@@ -43,16 +43,24 @@ def cut(
     scanner.feed(b"".join(pieces))
     if finish == "stop":
         scanner.finish()
-    fragments = _talk(ids, end_ids) if scanner.talks else _group(ids, pieces, scanner.marks)
+    else:
+        scanner.settle()
+    text = scanner.talks
+    fragments = _talk(ids, pieces, end_ids, scanner.text_from) if text else _group(ids, pieces, scanner.marks)
     if finish == "length" and fragments:
         last = fragments[-1]
         fragments[-1] = Fragment(last.ids, "cut", last.path)
     return fragments
 
 
-def _talk(ids: tuple[int, ...], end_ids: Collection[int]) -> list[Fragment]:
-    """Text: its first token is the choice, all else one fragment. An empty answer is its end token alone."""
-    first = 0 if ids and ids[0] in end_ids else 1
+def _talk(ids: tuple[int, ...], pieces: list[bytes], end_ids: Collection[int], text_from: int) -> list[Fragment]:
+    """Text: what leads up to its byte `text_from` is the choice, all else one fragment. An empty answer is its end
+    token alone.
+    """
+    first, position = 0, 0
+    while first < len(ids) and ids[first] not in end_ids and position <= text_from:
+        position += len(pieces[first])
+        first += 1
     fragments = [Fragment(ids[:first], "choice", "choice"), Fragment(ids[first:], "text", "text")]
     return [fragment for fragment in fragments if fragment.ids]
 

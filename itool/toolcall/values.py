@@ -1,5 +1,6 @@
 """When two argument values are the same, and what an unfinished value can still become. [O]"""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -29,23 +30,31 @@ def lenient(text: str) -> str:
 
 def could_become(scanner: Grammar, wanted: Any, strict: bool) -> bool:
     """Whether the unfinished value of the scanner's open argument can be completed to one that is `wanted`."""
-    containers = scanner.open.containers
-    for depth, container in enumerate(containers):
-        if not _begins(container, wanted, strict):
-            return False
-        last = depth + 1 == len(containers)
-        if last and not container.promised and container.key is None and not scanner.token:
+    return _could_become(scanner, scanner.open.containers, wanted, strict)
+
+
+def _could_become(scanner: Grammar, containers: Sequence[Container], wanted: Any, strict: bool) -> bool:
+    """The same for the value that the first of the open `containers` is, or the token where none is open."""
+    if not containers:
+        return _token_could_become(scanner, wanted, strict)
+    container, inner = containers[0], containers[1:]
+    if container.opening == "(" and not container.commas:  # `(1)` is 1, and `(1,)` is [1]
+        first = container.items[:1]
+        if same_value(first[0], wanted, strict) if first else _could_become(scanner, inner, wanted, strict):
             return True
-        if isinstance(wanted, list):
-            if len(wanted) == len(container.items):
-                return False
-            wanted = wanted[len(container.items)]
-        elif container.key is not None:
-            if container.key not in wanted:
-                return False
-            wanted = wanted[container.key]
-        else:
-            return any(key.startswith(scanner.token_text()) for key in wanted if key not in container.items)
+    if not _begins(container, wanted, strict):
+        return False
+    if not (inner or scanner.token or container.key is not None):
+        return scanner.trailing_commas or not container.promised or len(wanted) > len(container.items)
+    if isinstance(wanted, list):
+        count = len(container.items)
+        return len(wanted) > count and _could_become(scanner, inner, wanted[count], strict)
+    if container.key is None:
+        return any(key.startswith(scanner.token_text()) for key in wanted if key not in container.items)
+    return container.key in wanted and _could_become(scanner, inner, wanted[container.key], strict)
+
+
+def _token_could_become(scanner: Grammar, wanted: Any, strict: bool) -> bool:
     if not scanner.token:
         return True
     text = scanner.token_text()
@@ -85,7 +94,12 @@ def _bare_could_become(scanner: Grammar, text: str, wanted: Any) -> bool:
         return any(word.startswith(text) for word, meant in scanner.words.items() if meant is wanted)
     if not isinstance(wanted, int | float):
         return False
-    mantissa, exponent, _ = text.lower().partition("e")
+    text = text.replace("_", "").removeprefix("+").lower()
+    mantissa, exponent, _ = text.partition("e")
+    if mantissa.lstrip("-").startswith("."):
+        mantissa = mantissa.replace(".", "0.")
+    if mantissa.strip("-0") == "":
+        mantissa = mantissa[: 1 + mantissa.startswith("-")]  # Python writes 0 with any number of digits
     digits = format(Decimal(repr(wanted)), "f")
     digits += ("" if "." in digits else ".") + "0" * len(text)
     return bool(exponent) or digits.startswith(mantissa) or repr(wanted).startswith(text)

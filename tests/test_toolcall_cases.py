@@ -1,0 +1,50 @@
+"""Answers after public bug reports, each with the verdict that it must get (tests/data/answers.jsonl)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toolcall_strategies import BYTES, END, byte_ids
+
+from itool.toolcall import dialects
+from itool.toolcall.checker import Verdict, check, consistent
+from itool.toolcall.dialects import read_answer
+from itool.toolcall.scanner import cut, join_bytes
+from itool.toolcall.schema import parse_tools
+from itool.toolcall.types import Reference
+
+CASES = [json.loads(line) for line in Path("tests/data/answers.jsonl").read_text().splitlines()]
+# These are calls in the form of another family of models, which no dialect reads yet.
+OTHER_FAMILY = ("xLAM list of JSON in pythonic", "xLAM list of JSON", "Llama 3.1 JSON", "Qwen3-Coder XML call")
+
+
+def verdict(case: dict[str, Any]) -> Verdict:
+    answer = read_answer(dialects.get(case["dialect"]), case["text"], case["finished"])
+    reference = Reference.from_json(json.dumps(case["reference"]))
+    return check(answer, reference, parse_tools(case["tools"], "case"), strict=False)
+
+
+def marked(case: dict[str, Any]) -> Any:
+    unread = case["case"] in OTHER_FAMILY
+    return pytest.param(case, id=f"{case['dialect']}: {case['case']}", marks=[pytest.mark.xfail(strict=True)] * unread)
+
+
+@pytest.mark.parametrize("case", map(marked, CASES))
+def test_verdict(case: dict[str, Any]) -> None:
+    found = verdict(case)
+    assert found.right == (case["want"] == "RIGHT"), found
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if verdict(case).right], ids=lambda case: case["case"])
+def test_right_answers_are_cut_into_consistent_fragments(case: dict[str, Any]) -> None:
+    dialect, tools = dialects.get(case["dialect"]), parse_tools(case["tools"], "case")
+    reference = Reference.from_json(json.dumps(case["reference"]))
+    ids = byte_ids(case["text"].encode())
+    fragments = cut(ids, BYTES, dialect, {END}, "stop")
+    assert tuple(i for fragment in fragments for i in fragment.ids) == ids
+    so_far: tuple[int, ...] = ()
+    for fragment in fragments:
+        so_far += fragment.ids
+        prefix = join_bytes(so_far, BYTES, {END})
+        assert consistent(prefix, reference, tools, False, dialect, ended=END in so_far), prefix
