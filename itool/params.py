@@ -1,5 +1,6 @@
 """params.yaml as typed, validated objects, one class a section. `load()` is the only way in."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ Share = Field(ge=0.0, le=1.0)
 Count = Field(ge=1)
 Positive = Field(gt=0.0)
 Seed = Field(ge=0, lt=2**32)  # what NumPy and PyTorch take
+TAKEN = ("decay", "latest", "synthesis", "warmup")  # names of other files in metrics/
 
 
 class Section(BaseModel):
@@ -176,8 +178,8 @@ class Report(Section):
 
 
 class Iteration(Section):
-    previous: str
-    ratio: float = Share  # hardest share of the replay buffer that is explored
+    previous: str  # the model to start from: base, it0 or an iteration that stands above this one
+    ratio: float = Field(gt=0.0, le=1.0)  # hardest share of the replay buffer that is explored
 
 
 class Params(Section):
@@ -236,14 +238,30 @@ def load(path: str | Path = "params.yaml") -> Params:
         if first["type"] == "missing":
             raise UserError(f"{path}: {where}: missing") from None
         raise UserError(f"{path}: {where}: found {first['input']!r}; {first['msg'].lower()}") from None
+    check_batches(params, path)
+    check_iterations(params, path)
+    return params
+
+
+def check_batches(params: Params, path: str | Path) -> None:
+    """Raises UserError when model.micro_batch does not divide the batch of every stage that trains."""
     micro = params.model.micro_batch
     batches = {"decay": params.decay.batch, "warmup": params.warmup.batch, "preference": params.preference.batch}
     for name, batch in batches.items():
         if micro and batch % micro:
             raise UserError(f"{path}: model.micro_batch: found {micro}; expected a divisor of {name}.batch, {batch}")
-    models = ["base", "it0", *params.iterations]
+
+
+def check_iterations(params: Params, path: str | Path) -> None:
+    """Raises UserError for an iteration whose name cannot be a file's, or that starts from no model made before it."""
+    models = ["base", "it0"]
     for name, iteration in params.iterations.items():
+        if name in (*models, *TAKEN) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+            rule = "small letters, digits, - and _, beginning with a letter or digit"
+            raise UserError(
+                f"{path}: iterations: found the name {name!r}, expected {rule}, none of {', '.join((*models, *TAKEN))}"
+            )
         if iteration.previous not in models:
             found = f"{path}: iterations.{name}.previous: found {iteration.previous!r}"
             raise UserError(f"{found}, expected one of {', '.join(models)}")
-    return params
+        models.append(name)

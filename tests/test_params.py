@@ -1,5 +1,6 @@
 """params.yaml: what its sections must agree on."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,21 @@ from itool.params import load
             "iterations",
             "it1",
             {"previous": "it7", "ratio": 0.5},
-            r"iterations\.it1\.previous: found 'it7', expected one of base, it0, it1",
+            r"iterations\.it1\.previous: found 'it7', expected one of base, it0$",
         ),
+        (
+            "iterations",
+            "it2",
+            {"previous": "it2", "ratio": 0.5},
+            r"iterations\.it2\.previous: found 'it2', expected one of base, it0, it1$",
+        ),
+        (
+            "iterations",
+            "it1",
+            {"previous": "it2", "ratio": 0.5},
+            r"iterations\.it1\.previous: found 'it2', expected one of base, it0$",
+        ),
+        ("iterations", "it1", {"previous": "it0", "ratio": 0.0}, r"iterations\.it1\.ratio: found 0\.0; input should"),
     ],
 )
 def test_a_field_out_of_range_is_named(tmp_path: Path, section: str, field: str, value: object, message: str) -> None:
@@ -31,6 +45,28 @@ def test_a_field_out_of_range_is_named(tmp_path: Path, section: str, field: str,
     file.write_text(yaml.safe_dump(text))
     with pytest.raises(UserError, match=rf"params\.yaml: {message}"):
         load(file)
+
+
+@pytest.mark.parametrize("name", ["base", "it0", "latest", "It4", "it 4", "../it4", "-it4", "it4.2", ""])
+def test_an_iteration_has_a_plain_name_of_its_own(tmp_path: Path, name: str) -> None:
+    """The name becomes that of files in data/ and metrics/, and an argument of commands."""
+    file = tmp_path / "params.yaml"
+    text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+    text["iterations"][name] = {"previous": "it0", "ratio": 0.5}
+    file.write_text(yaml.safe_dump(text, sort_keys=False))
+    with pytest.raises(UserError, match=rf"params\.yaml: iterations: found the name '{re.escape(name)}', expected "):
+        load(file)
+
+
+def test_an_iteration_may_start_from_any_earlier_model(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+    text["iterations"] = {
+        name: {"previous": previous, "ratio": 1.0}
+        for name, previous in (("second_try-2", "base"), ("b", "it0"), ("a", "b"), ("c", "b"))
+    }
+    file.write_text(yaml.safe_dump(text, sort_keys=False))
+    assert list(load(file).iterations) == ["second_try-2", "b", "a", "c"]
 
 
 def test_micro_batch_divides_every_batch(tmp_path: Path) -> None:
