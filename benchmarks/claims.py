@@ -33,10 +33,10 @@ from benchmarks import results
 from benchmarks.arms import ARMS, MODELS, RIVALS, base_parameters, changes
 from benchmarks.tables import tables
 from itool import params
-from itool.answering import group
 from itool.artifacts import PREDICTIONS, TASKS, read_table
 from itool.errors import UserError
 from itool.files import read_json, whole_folder
+from itool.metrics import group
 from itool.toolcall.types import PARAMETER_KINDS
 from tests.smoke import ROOT, copy_project, dvc, lay_over
 

@@ -1,22 +1,17 @@
-"""Greedy answers to tasks, checked against the references, and the figures that are read off them."""
+"""Greedy answers to tasks, checked against the references."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 import polars as pl
 
 from itool.artifacts import PREDICTIONS
 from itool.engine.base import Completion, Engine, Request, Sampling
 from itool.params import Evaluation
-from itool.statistics import bootstrap_mean
 from itool.toolcall.checker import check
 from itool.toolcall.dialects import read_answer
 from itool.toolcall.prompt import Prompter
 from itool.toolcall.scanner import join_bytes
-from itool.toolcall.types import OWN, PARAMETER_KINDS, SCENARIOS, ErrorKind, Task
-
-GROUPS = ("all", "complex", "simple", "seen", "unseen")
+from itool.toolcall.types import Task
 
 
 def answer(
@@ -61,47 +56,3 @@ def checked(
             }
         )
     return pl.DataFrame(rows, schema=PREDICTIONS)
-
-
-def group(name: str) -> pl.Expr:
-    """The rows of PREDICTIONS that an accuracy is about: one of GROUPS, a scenario, or "own", those of a user's own
-    conversations.
-
-    Seen and unseen is about the tools of the test splits.
-    """
-    unseen = pl.col("split") == "test_unseen"
-    expressions = {
-        "all": pl.lit(True),
-        "complex": pl.col("complex"),
-        "simple": ~pl.col("complex"),
-        "seen": ~unseen,
-        "unseen": unseen,
-        "own": pl.col("task_id").str.starts_with(OWN),
-    }
-    return expressions.get(name, pl.col("scenario") == name)
-
-
-def metrics(predictions: pl.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
-    """The figures of a PREDICTIONS table, as they stand in metrics/<model>.json.
-
-    accuracy.<group> and accuracy.scenario.<name>: {value, low, high, n}, shares with a 95% interval, null if empty.
-    Scenarios, and the group "own", stand there where they occur.
-    errors.<kind>: wrong answers by their first wrong fragment; errors.parameter_share: of parameter kinds.
-    unparseable: answers that break the dialect; refusals: right answers where no tool fits. Never the same answer.
-    """
-
-    def accuracy(name: str) -> dict[str, Any]:
-        return asdict(bootstrap_mean(predictions.filter(group(name))["right"].to_numpy(), resamples, seed))
-
-    scenarios = set(predictions["scenario"])
-    groups = [*GROUPS, *(["own"] if predictions.select(group("own").any()).item() else [])]
-    wrong = predictions.filter(~pl.col("right"))["error"].to_list()
-    counts = {str(kind): wrong.count(kind) for kind in ErrorKind}
-    of_parameters = sum(counts[kind] for kind in PARAMETER_KINDS)
-    return {
-        "accuracy": {name: accuracy(name) for name in groups}
-        | {"scenario": {name: accuracy(name) for name in SCENARIOS if name in scenarios}},
-        "errors": counts | {"parameter_share": of_parameters / len(wrong) if wrong else 0.0},
-        "unparseable": predictions.filter(pl.col("errors").list.contains(str(ErrorKind.UNPARSEABLE))).height,
-        "refusals": predictions.filter(pl.col("right") & (pl.col("scenario") == "irrelevant")).height,
-    }

@@ -89,3 +89,25 @@ def test_micro_batch_divides_every_batch(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(text))
     with pytest.raises(UserError, match=r"model\.micro_batch: found 0; input should be greater than or equal to 1"):
         load(file)
+
+
+def test_numbers_are_read_as_dvc_writes_them(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "params.yaml").read_text()
+    written = text.replace("  learning_rate: 0.008", "  learning_rate: 5e-05")
+    assert written != text
+    (tmp_path / "params.yaml").write_text(written)
+    assert load(tmp_path / "params.yaml").preference.learning_rate == 5e-5
+    (tmp_path / "params.yaml").write_text(text.replace("seed: 1", "seed: one", 1))
+    with pytest.raises(UserError, match=r"seed: found 'one'"):
+        load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("model: [")
+    with pytest.raises(UserError, match=r"params\.yaml: not YAML"):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_model_that_params_do_not_name_is_an_error() -> None:
+    params = load(Path(__file__).parents[1] / "params.yaml")
+    assert params.model_folder("base") == params.model.path
+    assert params.model_folder("it0") == "data/models/it0"
+    with pytest.raises(UserError, match=r"params\.yaml: iterations: found no it99"):
+        params.model_folder("it99")

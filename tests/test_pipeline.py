@@ -1,6 +1,10 @@
-"""dvc.yaml says of every stage which parameters it reads, or a changed one would leave stale results."""
+"""dvc.yaml says of every stage which parameters it reads and which code computes its result, or a change would leave
+stale results.
+"""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,7 @@ import yaml
 
 from tests.smoke import ROOT
 
+CARRIERS = {f"itool/{name}.py" for name in ("__init__", "log", "cli", "errors", "files", "artifacts", "params")}
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
@@ -32,3 +37,51 @@ def test_a_stage_that_generates_depends_on_all_of_the_engine_that_changes_what_i
     assert engine.pop("server")  # where it is changes nothing, and memory is only speed
     expected = {f"engine.{name}" for name in engine} | {f"engine.vllm.{name}" for name in vllm if name != "memory"}
     assert {name for name in STAGES[stage]["do"]["params"] if name.startswith("engine.")} == expected
+
+
+def file_of(module: str) -> str | None:
+    """The file of one of this project's modules; None for any other name."""
+    path = module.replace(".", "/")
+    return next((file for file in (f"{path}.py", f"{path}/__init__.py") if (ROOT / file).exists()), None)
+
+
+def imports(file: str) -> Iterator[str]:
+    """The project's files that a file imports, in functions too."""
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [str(node.module), *(f"{node.module}.{name}" for name in names)]
+        yield from filter(None, map(file_of, names))
+
+
+def shared_code(stage: str) -> set[str]:
+    """The files of itool that compute the stage's result: those that it imports, directly or through others."""
+    found = re.search(r"-m (stages\.\w+\.run)", STAGES[stage].get("do", STAGES[stage])["cmd"])
+    assert found
+    reached, ahead = set(), [file_of(found[1])]
+    while ahead:
+        file = ahead.pop()
+        if file and file not in reached | CARRIERS:
+            reached.add(file)
+            ahead += imports(file)
+    return {file for file in reached if file.startswith("itool/")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_shared_code_that_it_imports(stage: str) -> None:
+    deps = {dep for dep in STAGES[stage].get("do", STAGES[stage])["deps"] if dep.startswith("itool")}
+    needed = {file: {dep for dep in deps if f"{file}/".startswith(f"{dep}/")} for file in shared_code(stage)}
+    assert sorted(file for file, covering in needed.items() if not covering) == []
+    assert sorted(deps - set().union(*needed.values())) == []
+
+
+def test_every_model_that_is_an_artifact_is_made() -> None:
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+    iterations = list(yaml.safe_load((ROOT / "params.yaml").read_text())["iterations"])
+    paths = {name: artifact["path"] for name, artifact in pipeline["artifacts"].items()}
+    assert paths == {"warmup": "data/models/it0", "latest": f"data/models/{iterations[-1]}"}
+
+
+def test_only_headline_figures_are_metrics() -> None:
+    declared = [str(metric) for fields in STAGES.values() for metric in fields.get("do", fields).get("metrics", [])]
+    assert declared == ["{'metrics/${key}.json': {'cache': False}}"] * 2  # in git, to be compared without DVC's cache

@@ -5,14 +5,15 @@ from typing import Any
 
 import polars as pl
 
-from itool.answering import checked, complete, metrics
+from itool.answering import checked, complete
 from itool.artifacts import PREDICTIONS, read_tasks, write_table
 from itool.cli import command_line
 from itool.engine import open_engine
 from itool.engine.base import Completion, Engine, log_odds
 from itool.files import write_json
 from itool.log import log
-from itool.params import load
+from itool.metrics import DELTAS, detail, difference, headline, read_predictions
+from itool.params import Params, load
 from itool.statistics import auc
 from itool.toolcall.prompt import Prompter, load_tokenizer
 
@@ -20,7 +21,9 @@ TASK_FILES = ("data/synthesis/validation.parquet", "data/synthesis/test.parquet"
 
 
 def run(model: str) -> None:
-    """Evaluate `base`, `it0` or an iteration: data/predictions/<model>.parquet and metrics/<model>.json."""
+    """Evaluate `base`, `it0` or an iteration: data/predictions/<model>.parquet, its headline figures in
+    metrics/<model>.json, and all others in metrics/detail/<model>.json.
+    """
     params = load()
     folder = params.model_folder(model)
     tasks = [task for file in TASK_FILES for task in read_tasks(file)]
@@ -28,21 +31,39 @@ def run(model: str) -> None:
     engine = open_engine(folder, params.engine, prompter.end_ids)
     log.info("%s: %d tasks", model, len(tasks))
     completed = complete(engine, prompter, tasks, params.engine.max_tokens)
-    predictions = checked(prompter, tasks, completed, params.evaluation.strict)
-    # The figures of the test splits; report adds those of the validation split, which the loop itself looks at.
-    test = predictions.filter(pl.col("split") != "validation")
-    figures = metrics(test, params.evaluation.bootstrap, params.evaluation.seed)
+    answered = checked(prompter, tasks, completed, params.evaluation.strict)
+    write_table(answered, PREDICTIONS, f"data/predictions/{model}.parquet")
+
     asked = [index for index, task in enumerate(tasks) if task.split == "validation"]  # one split, to save time
-    right = predictions["right"].to_list()
-    figures["self_evaluation"] = self_evaluation(
-        engine, prompter, [completed[index] for index in asked], [right[index] for index in asked]
-    )
-    write_table(predictions, PREDICTIONS, f"data/predictions/{model}.parquet")
-    write_json(figures, f"metrics/{model}.json")
-    for name, accuracy in (figures["accuracy"] | figures["accuracy"]["scenario"]).items():
-        if name != "scenario" and accuracy["n"]:
-            value, low, high = (100 * accuracy[bound] for bound in ("value", "low", "high"))
-            log.info("%-18s %6.1f%%  [%5.1f, %5.1f]  n=%d", name, value, low, high, accuracy["n"])
+    right = answered["right"].to_list()
+    knows = self_evaluation(engine, prompter, [completed[index] for index in asked], [right[index] for index in asked])
+    short, figures = summary(model, params)
+    write_json(short, f"metrics/{model}.json")
+    write_json(figures | {"self_evaluation": knows}, f"metrics/detail/{model}.json")
+    log_accuracy(figures["test"]["accuracy"])
+
+
+def summary(model: str, params: Params) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The headline figures of a model's predictions, and the detailed ones of the test and validation splits. Those of
+    an iteration hold the differences to it0.
+    """
+    against = ["it0"] if model in params.iterations else []
+    answers = read_predictions([model, *against])
+    test = {name: table.filter(pl.col("split") != "validation") for name, table in answers.items()}
+    bootstrap = (params.evaluation.bootstrap, params.evaluation.seed)
+    validation = answers[model].filter(pl.col("split") == "validation")
+    figures = {"test": detail(test[model], *bootstrap), "validation": detail(validation, *bootstrap)}
+    for reference in against:
+        figures["delta"] = {name: difference(test[reference], test[model], name, *bootstrap) for name in DELTAS}
+    return headline(*test.values()), figures
+
+
+def log_accuracy(accuracy: dict[str, Any]) -> None:
+    """One line a group of tasks, and one a scenario."""
+    for name, estimate in (accuracy | accuracy["scenario"]).items():
+        if name != "scenario" and estimate["n"]:
+            value, low, high = (100 * estimate[bound] for bound in ("value", "low", "high"))
+            log.info("%-18s %6.1f%%  [%5.1f, %5.1f]  n=%d", name, value, low, high, estimate["n"])
 
 
 def self_evaluation(
@@ -59,8 +80,8 @@ def self_evaluation(
         (prompt, only.ids, ok) for (prompt, only), ok in zip(completed, right, strict=True) if only.finish == "stop"
     ]
     asked = [prompter.selfeval_ids(prompt, ids) for prompt, ids, _ in finished]
-    leaning = log_odds(engine, asked, prompter.yes, prompter.no)  # C rises with it, and AUC sees ranks only
-    return {"auc": auc(leaning, [ok for *_, ok in finished]), "n": len(finished)}
+    of_yes = log_odds(engine, asked, prompter.yes, prompter.no)  # C rises with it, and AUC sees ranks only
+    return {"auc": auc(of_yes, [ok for *_, ok in finished]), "n": len(finished)}
 
 
 if __name__ == "__main__":

@@ -1,40 +1,42 @@
 """The report as Markdown: a figure never stands without its interval, a claim never without its pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from itool.statistics import Estimate
+import pandas as pd
+
+from itool.metrics import GROUPS
 from itool.toolcall.types import ErrorKind
-from stages.report.comparison import Comparison
 from stages.report.pairs import Shown, Side
+from stages.report.tables import BOUNDS, accuracy_table, error_table
 
 
 def render(
-    figures: dict[str, dict[str, Any]],
-    comparisons: Sequence[Comparison],
+    figures: Mapping[str, Any],
+    comparisons: pd.DataFrame,
     decay: dict[str, Any],
-    profile: Sequence[dict[str, Any]],
-    trained: dict[str, dict[str, Any]],
-    pairs: dict[str, list[Shown]],
+    deficiency: pd.DataFrame,
+    trained: Mapping[str, Any],
+    pairs: Mapping[str, list[Shown]],
 ) -> str:
-    """The whole report. `figures`: per model those of `itool.answering.metrics` on the test splits; `trained`: per
-    iteration metrics/preference/<iteration>.json.
+    """The whole report. `figures`: metrics/detail/<model>.json of each model; `trained`: of each iteration
+    metrics/preference/<iteration>.json; `comparisons`, `deficiency`: as stages/report/tables.py makes them.
     """
     parts = [
         "# Report",
         "Accuracy in percent of the test tasks, with a 95% bootstrap interval. "
         "*Complex* is everything that is not one call to one obvious tool.",
         "## Accuracy",
-        accuracy_table(figures),
+        grid(accuracy_by_model(accuracy_table(figures))),
         "## Paired tests",
         "Differences in percentage points over the same tasks; p is McNemar's exact test, two-sided.",
-        comparison_table(comparisons),
+        grid(tests(comparisons)),
         "## Errors",
         "Wrong test answers by their first wrong fragment. Unparseable answers are never counted as refusals.",
-        error_table(figures),
+        grid(errors_by_model(figures)),
         "## Decay",
         "Supervised fine-tuning of the base on growing shares of the training data.",
-        decay_table(decay),
+        grid(decay_by_size(decay)),
         f"First gain minus last gain, in points per doubling: {percent(decay['all']['first_minus_last'])}. "
         f"Verdict: **{decay['verdict']}**.",
     ]
@@ -43,7 +45,7 @@ def render(
             "## Deficiency profile",
             "What the search of each iteration found wrong: pairs by error kind of the rejected fragment. Of those "
             "that teach to call, and of those that teach to talk, as many are trained.",
-            profile_table(profile, list(pairs)),
+            grid(profile_by_iteration(deficiency, list(pairs))),
             "## Pairs",
             "A random sample. Both fragments continue the same answer; Q is a fragment's value in the search tree, "
             "N its visits. The preference loss sees only the fragments.",
@@ -54,77 +56,85 @@ def render(
     return "\n\n".join(parts) + "\n"
 
 
-def grid(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def grid(table: pd.DataFrame) -> str:
     """A Markdown table, first column left, the others right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in (header, rule, *rows))
+    align = ("left", *["right"] * (table.shape[1] - 1))
+    return table.to_markdown(index=False, disable_numparse=True, colalign=align)
 
 
-def percent(estimate: dict[str, Any] | Estimate, sign: str = "") -> str:
-    """A share as percent with its interval, e.g. `63.2 [60.1, 66.0]`."""
-    fields = vars(estimate) if isinstance(estimate, Estimate) else estimate
-    if fields["value"] is None:
+def percent(estimate: Mapping[str, Any] | pd.Series, sign: str = "") -> str:
+    """A share with its bounds as percent, e.g. `63.2 [60.1, 66.0]`."""
+    if pd.isna(estimate["value"]):
         return "-"
-    value, low, high = (format(100 * fields[name], f"{sign}.1f") for name in ("value", "low", "high"))
+    value, low, high = (format(100 * estimate[bound], f"{sign}.1f") for bound in BOUNDS)
     return f"{value} [{low}, {high}]"
 
 
-def accuracy_table(figures: dict[str, dict[str, Any]]) -> str:
-    """Groups down, models across."""
-    accuracies = [figure["accuracy"] for figure in figures.values()]
-    groups = [name for name in accuracies[0] if name != "scenario"]
-    rows = [[name, accuracies[0][name]["n"], *(percent(each[name]) for each in accuracies)] for name in groups]
-    for name, first in accuracies[0]["scenario"].items():
-        rows.append([f"scenario {name}", first["n"], *(percent(each["scenario"][name]) for each in accuracies)])
-    return grid(["tasks", "n", *figures], rows)
+def across(table: pd.DataFrame, rows: list[str], columns: str, values: str) -> pd.DataFrame:
+    """The long table with one column for each value of `columns`; rows and columns in the order of the table."""
+    return table.set_index([*rows, columns])[values].unstack(sort=False)
 
 
-def comparison_table(comparisons: Sequence[Comparison]) -> str:
+def accuracy_by_model(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Groups of tasks down, models across."""
+    known = (*GROUPS, "own")
+    tasks = [name if name in known else f"scenario {name}" for name in accuracy["group"]]
+    told = accuracy.assign(tasks=tasks, told=accuracy.apply(percent, axis="columns"))
+    return across(told, ["tasks", "n"], "model", "told").reset_index()
+
+
+def tests(comparisons: pd.DataFrame) -> pd.DataFrame:
     """One row a pair of models and group of tasks."""
-    rows = [
-        [f"{one.model} against {one.reference}", one.group, one.delta.n, percent(one.delta, "+"), f"{one.p_value:.2g}"]
-        for one in comparisons
-    ]
-    return grid(["models", "tasks", "n", "difference", "p"], rows)
+    return pd.DataFrame(
+        {
+            "models": comparisons["model"] + " against " + comparisons["reference"],
+            "tasks": comparisons["group"],
+            "n": comparisons["n"],
+            "difference": comparisons.apply(percent, axis="columns", sign="+"),
+            "p": comparisons["p_value"].map("{:.2g}".format),
+        }
+    )
 
 
-def error_table(figures: dict[str, dict[str, Any]]) -> str:
-    """Kinds down, models across."""
-    errors = [figure["errors"] for figure in figures.values()]
-    rows = [[kind, *(each[kind] for each in errors)] for kind in errors[0] if kind != "parameter_share"]
-    rows.append(["**parameter errors, % of errors**", *(f"{100 * each['parameter_share']:.1f}" for each in errors)])
-    rows.append(["right refusals", *(figure["refusals"] for figure in figures.values())])
-    return grid(["first error", *figures], rows)
+def errors_by_model(figures: Mapping[str, Any]) -> pd.DataFrame:
+    """Error kinds down, models across."""
+    table = across(error_table(figures), ["error"], "model", "answers").astype(object)
+    tests = {model: figure["test"] for model, figure in figures.items()}
+    shares = {model: f"{100 * test['errors']['parameter_share']:.1f}" for model, test in tests.items()}
+    table.loc["**parameter errors, % of errors**"] = shares
+    table.loc["right refusals"] = {model: test["refusals"] for model, test in tests.items()}
+    return table.reset_index(names="first error")
 
 
-def decay_table(decay: dict[str, Any]) -> str:
+def decay_by_size(decay: dict[str, Any]) -> pd.DataFrame:
     """One row a data size; the gain stands with the larger size of its step."""
     gains = ["", *(percent(gain, "+") for gain in decay["all"]["gain_per_doubling"].values())]
-    rows = []
-    for (ratio, point), gain in zip(decay["points"].items(), gains, strict=True):
-        accuracy = point["accuracy"]
-        of_complex = percent(accuracy["complex"]) if "complex" in accuracy else "-"
-        rows.append(
-            [ratio, point["samples"], percent(accuracy["all"]), of_complex, percent(point["parameter_share"]), gain]
-        )
-    return grid(["share", "samples", "all", "complex", "parameter errors, % of errors", "gain per doubling"], rows)
-
-
-def profile_table(profile: Sequence[dict[str, Any]], iterations: Sequence[str]) -> str:
-    """Error kinds down, iterations across, with their part in percent."""
-    counts = {str(kind): dict.fromkeys(iterations, 0) for kind in ErrorKind}
-    for row in profile:
-        counts[row["error"]][row["iteration"]] += row["pairs"]
-    totals = {name: sum(kinds[name] for kinds in counts.values()) for name in iterations}
     rows = [
-        [kind, *(f"{kinds[name]} ({100 * kinds[name] / max(1, totals[name]):.0f}%)" for name in iterations)]
-        for kind, kinds in counts.items()
-        if any(kinds.values())
+        {
+            "share": ratio,
+            "samples": point["samples"],
+            **{tasks: percent(accuracy) for tasks, accuracy in point["accuracy"].items()},
+            "parameter errors, % of errors": percent(point["parameter_share"]),
+            "gain per doubling": gain,
+        }
+        for (ratio, point), gain in zip(decay["points"].items(), gains, strict=True)
     ]
-    return grid(["error kind", *iterations], [*rows, ["**pairs**", *totals.values()]])
+    return pd.DataFrame(rows)
 
 
-def training_line(trained: dict[str, Any]) -> str:
+def profile_by_iteration(deficiency: pd.DataFrame, iterations: list[str]) -> pd.DataFrame:
+    """Error kinds down, iterations across, with their part in percent."""
+    counts = deficiency.groupby(["error", "iteration"])["pairs"].sum().unstack(fill_value=0)
+    kinds = [kind for kind in ErrorKind if kind in counts.index]
+    counts = counts.reindex(index=kinds, columns=iterations, fill_value=0).astype(int)
+    totals = counts.sum()
+    shares = 100 * counts / totals.clip(lower=1)
+    table = counts.astype(str) + shares.map(" ({:.0f}%)".format).astype(str)
+    table.loc["**pairs**"] = totals
+    return table.reset_index(names="error kind")
+
+
+def training_line(trained: Mapping[str, Any]) -> str:
     """What preference training did, and which model the iteration kept."""
     if len(trained["validation"]) == 1:
         return "Nothing to learn: the model stays as it was."
