@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,8 @@ import yaml
 from itool import params
 
 ROOT = Path(__file__).parents[1]
+CODE = ("itool", "stages", "dvc.yaml", ".dvcignore", ".dvc/plots")
 INPUTS = (
-    "itool",
-    "stages",
-    "dvc.yaml",
-    ".dvcignore",
-    ".dvc/plots",
     "data/base",
     "data/tools",
     "data/phrases",
@@ -38,10 +35,16 @@ def lay_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
 
 
 def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
-    """A copy of everything that the pipeline reads, with its own parameters and without any result, as a DVC
-    project without git.
+    """A copy of the code, and of everything that the pipeline reads, with its own parameters and without any result, as
+    a DVC project without git.
     """
-    for name in INPUTS:
+    copy_inputs(folder, overrides, (*CODE, *INPUTS))
+    dvc(folder, "init", "--no-scm", "--force", "--quiet")
+
+
+def copy_inputs(folder: Path, overrides: dict[str, Any], names: Sequence[str] = INPUTS) -> None:
+    """A copy of these files and folders, and params.yaml with the overrides laid over it."""
+    for name in names:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
@@ -50,7 +53,6 @@ def copy_project(folder: Path, overrides: dict[str, Any]) -> None:
             shutil.copy(source, target)
     fields = lay_over(params.read(ROOT / "params.yaml"), overrides)
     (folder / "params.yaml").write_text(yaml.safe_dump(fields, sort_keys=False))
-    dvc(folder, "init", "--no-scm", "--force", "--quiet")
 
 
 def dvc(folder: Path, *arguments: str) -> str:
