@@ -22,9 +22,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from itool.answering import GROUPS, group
 from itool.artifacts import read_table, write_table
 from itool.errors import UserError
+from itool.metrics import GROUPS, group
 from itool.toolcall.types import SIMPLE
 from tests.smoke import INPUTS, ROOT
 
