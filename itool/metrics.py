@@ -74,7 +74,7 @@ def detail(answers: pl.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
     """The figures of a PREDICTIONS table that stand in metrics/detail/<model>.json, once for each split.
 
     accuracy.<group> and accuracy.scenario.<name>: {value, low, high, n}, shares with a 95% interval, null if empty.
-    Scenarios, and the group "own", stand there where they occur.
+    Scenarios, the most frequent first, and the group "own" stand there where they occur.
     errors.<kind>: wrong answers by their first wrong fragment; errors.parameter_share: of parameter kinds.
     unparseable: answers that break the dialect; refusals: right answers where no tool fits. Never the same answer.
     """
@@ -82,13 +82,14 @@ def detail(answers: pl.DataFrame, resamples: int, seed: int) -> dict[str, Any]:
     def estimate(name: str) -> dict[str, Any]:
         return asdict(bootstrap_mean(answers.filter(group(name))["right"].to_numpy(), resamples, seed))
 
+    counted = answers.group_by("scenario").len().sort(["len", "scenario"], descending=[True, False])
     groups = [*GROUPS, *(["own"] if answers.select(group("own").any()).item() else [])]
     wrong = answers.filter(~pl.col("right"))["error"].to_list()
     counts = {str(kind): wrong.count(kind) for kind in ErrorKind}
     of_parameters = sum(counts[kind] for kind in PARAMETER_KINDS)
     return {
         "accuracy": {name: estimate(name) for name in groups}
-        | {"scenario": {name: estimate(name) for name in sorted(set(answers["scenario"]))}},
+        | {"scenario": {name: estimate(name) for name in counted["scenario"]}},
         "errors": counts | {"parameter_share": of_parameters / len(wrong) if wrong else 0.0},
         "unparseable": answers.filter(pl.col("errors").list.contains(str(ErrorKind.UNPARSEABLE))).height,
         "refusals": answers.filter(pl.col("right") & (pl.col("scenario") == "irrelevant")).height,

@@ -69,20 +69,6 @@ class Engine(Section):
     server: Server
 
 
-class Mixture(Section):
-    """Relative weights of the scenarios."""
-
-    single: float = Field(ge=0)
-    multiple: float = Field(ge=0)
-    parallel: float = Field(ge=0)
-    parallel_multiple: float = Field(ge=0)
-    multi_turn: float = Field(ge=0)
-    dependent: float = Field(ge=0)
-    missing_parameter: float = Field(ge=0)
-    irrelevant: float = Field(ge=0)
-    report: float = Field(ge=0)
-
-
 class Synthesis(Section):
     seed: int = Seed
     tools: str  # a folder of tool files with phrases and simulation, or one JSON file of the user's own tools
@@ -101,7 +87,7 @@ class Synthesis(Section):
     validation_tools: float = Share  # share of the other tools that only half of the validation tasks show
     max_tools: int = Count  # candidate tools in one prompt
     train_irrelevant: float = Field(ge=0)  # weight of `irrelevant` in the mixture of training and exploration
-    mixture: Mixture
+    mixture: dict[str, Annotated[float, Field(ge=0)]]  # scenario of stages/synthesis/scenarios -> weight
 
 
 class Training(Section):

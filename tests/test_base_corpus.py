@@ -15,7 +15,8 @@ from itool.toolcall.dialects import pythonic
 from recipes.base import phrasing, train, words
 from recipes.base.corpus import LEVELS, dialogue
 from recipes.base.train import Batches, Leg
-from stages.synthesis import verbalise
+from stages.synthesis.scenarios import multi_turn, parallel
+from stages.synthesis.wording import WRAPPERS
 
 ROOT = Path(__file__).parents[1]
 POOL = [tool for path in sorted((ROOT / "data/tools").glob("*.json")) for tool in json.loads(path.read_text())["tools"]]
@@ -86,7 +87,7 @@ def test_no_sentence_template_is_shared() -> None:
     base = {plain(template) for template in (*phrasing.LEADS, *phrasing.FRAMES, *phrasing.FURTHER, *phrasing.AGAIN)} - {
         ""
     }
-    lists = (verbalise.WRAPPERS, verbalise.SAME, verbalise.CHANGE, verbalise.ADD)
+    lists = (WRAPPERS, parallel.SAME, multi_turn.CHANGE, multi_turn.ADD)
     pool = {plain(template) for sides in lists for side in sides.values() for template in side}
     assert not base & pool
 

@@ -14,7 +14,7 @@ from smoke import ROOT, copy_project, dvc
 
 from itool import artifacts
 from itool.cli import command_line
-from itool.toolcall.types import SCENARIOS
+from stages.synthesis.scenarios import SCENARIOS
 
 TINY = yaml.safe_load((ROOT / "tests/smoke.yaml").read_text())
 pytestmark = pytest.mark.timeout(600)

@@ -14,9 +14,12 @@ from itool.errors import UserError
 from itool.files import write_json, write_text
 from itool.metrics import detail, difference
 from itool.toolcall.prompt import Prompter, load_tokenizer
-from itool.toolcall.types import SCENARIOS, Kind, Reference, ReferenceCall, Task, Tool
+from itool.toolcall.types import Kind, Reference, ReferenceCall, Task, Tool
 from stages.report.run import run
 from stages.report.tables import CURVES
+from stages.synthesis.scenarios import SCENARIOS as BY_NAME
+
+SCENARIOS = list(BY_NAME)
 
 RIGHT = {"base": 30, "it0": 100, "it1": 130}  # of 200 test tasks, the easiest first
 TOOL = Tool("get_weather", "Weather.", {"type": "object", "properties": {"city": {"type": "string"}}})

@@ -10,21 +10,27 @@ import polars as pl
 import pytest
 
 from itool.artifacts import read_tasks
-from itool.params import Mixture, Synthesis, load
+from itool.params import Synthesis, load
 from itool.toolcall import dialects
 from itool.toolcall.checker import check
-from itool.toolcall.types import SCENARIOS, Kind, Reference, ReferenceCall
+from itool.toolcall.types import Kind, Reference, ReferenceCall
+from itool.toolcall.values import scalars
 from stages.synthesis import run as phase
+from stages.synthesis.generate import Part, possible, quotas, sample, synthesise, word
 from stages.synthesis.measure import metrics, text_of
 from stages.synthesis.pool import load_pool
-from stages.synthesis.programs import Step, execute, hold_out, possible, rosters, sample
-from stages.synthesis.run import arranged, quotas, synthesise
-from stages.synthesis.values import contains, scalars
-from stages.synthesis.verbalise import ADD, CHANGE, EACH, JOINS, REFUSAL_TEXT, SAME, WRAPPERS, verbalise
+from stages.synthesis.programs import Sampler, Step, execute, hold_out, rosters
+from stages.synthesis.run import arranged
+from stages.synthesis.scenarios import SCENARIOS
+from stages.synthesis.scenarios.irrelevant import REFUSAL_TEXT
+from stages.synthesis.scenarios.multi_turn import ADD, CHANGE
+from stages.synthesis.scenarios.parallel import EACH, SAME
+from stages.synthesis.values import contains
 from stages.synthesis.verify import execution_error, format_error, semantics_error, verify
+from stages.synthesis.wording import JOINS, WRAPPERS
 from stages.synthesis.world import SimulationError
 
-EVEN = Mixture(**dict.fromkeys(SCENARIOS, 1.0))
+EVEN = dict.fromkeys(SCENARIOS, 1.0)
 PARAMS = Synthesis(
     seed=3,
     tools="data/tools",
@@ -296,14 +302,15 @@ def test_semantics_layer_catches_planted_faults(samples, pool):
 
 def test_quotas_sum_up_and_leave_out_what_the_tools_do_not_allow(pool, held):
     seen, _, unseen = rosters(pool, held)
-    uneven = PARAMS.model_copy(update={"mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0) | {"report": 0.0})})
-    counts = quotas(uneven, seen, 101, learnt=False)
+    uneven = PARAMS.model_copy(update={"mixture": {name: weight for name, weight in EVEN.items() if name != "report"}})
+    counts = quotas(uneven, Part("test", "test_seen", seen, 101))
     assert sum(counts.values()) == 101
     assert counts["report"] == 0
     refusing = PARAMS.model_copy(update={"train_irrelevant": 8.0})
-    assert [quotas(refusing, seen, 162, learnt)["irrelevant"] for learnt in (True, False)] == [81, 18]
+    counts = [quotas(refusing, Part("", split, seen, 162)) for split in ("train", "explore", "validation")]
+    assert [each["irrelevant"] for each in counts] == [81, 81, 18]
     alone = replace(seen, targets=seen.targets[:1], shown=seen.targets[:1], links=())
-    able = set(quotas(PARAMS, alone, 10, learnt=True))
+    able = set(quotas(PARAMS, Part("train", "train", alone, 10)))
     assert not {"multiple", "parallel_multiple", "dependent", "irrelevant"} & able
     assert possible(replace(seen, targets=()), 6) == []
     assert set(possible(unseen, 6)) == set(SCENARIOS)
@@ -332,8 +339,8 @@ def test_drawing_is_independent_of_the_other_splits(pool, held):
 def test_verbalising_never_says_an_unsaid_value_and_varies(pool, held):
     rng = random.Random(0)
     roster = rosters(pool, held)[0]
-    program = execute(sample("report", roster, pool.entities, "train", 6, rng))
-    texts = {verbalise(program, "train", PARAMS, rng).task.messages[0]["content"] for _ in range(20)}
+    program = execute(sample("report", Sampler("report", roster, pool.entities, "train", 6, rng)))
+    texts = {word(program, "train", PARAMS, rng).task.messages[0]["content"] for _ in range(20)}
     assert len(texts) > 10
 
 

@@ -10,13 +10,16 @@ import yaml
 from itool.artifacts import TASKS, read_table, read_tasks, row_task
 from itool.errors import UserError
 from itool.formats.openai import read_conversations
-from itool.params import Mixture, Synthesis
+from itool.params import Synthesis
 from itool.toolcall.prompt import Prompter, load_tokenizer
-from itool.toolcall.types import SCENARIOS, Kind
+from itool.toolcall.types import Kind
 from stages.synthesis import generic
+from stages.synthesis.conversations import accepted, learn_from, tell_splits
+from stages.synthesis.generate import synthesise
 from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import hold_out, rosters
-from stages.synthesis.run import accepted, learn_from, run, synthesise, tell_splits
+from stages.synthesis.run import run
+from stages.synthesis.scenarios import SCENARIOS
 from stages.synthesis.verify import verify
 
 ROOT = Path(__file__).parents[1]
@@ -100,7 +103,7 @@ def params(**changes):
         "max_tools": 3,
         "train_irrelevant": 1.0,
     }
-    return Synthesis(**{**fields, **sizes, "mixture": Mixture(**dict.fromkeys(SCENARIOS, 1.0)), **changes})
+    return Synthesis(**{**fields, **sizes, "mixture": dict.fromkeys(SCENARIOS, 1.0), **changes})
 
 
 @pytest.fixture(scope="module")
@@ -169,9 +172,15 @@ def test_a_tool_set_too_small_for_the_quotas_gives_what_it_can(own, caplog):
 
 
 def test_no_weight_left(own):
-    only = Mixture(**dict.fromkeys(SCENARIOS, 0.0) | {"dependent": 1.0})
-    with pytest.raises(UserError, match=r"params.yaml: synthesis.mixture"):
-        synthesise(params(mixture=only), load_pool(own), set())
+    message = r"params.yaml: synthesis.mixture: found no weight above 0 among what these tools allow: single, "
+    with pytest.raises(UserError, match=message):
+        synthesise(params(mixture={"dependent": 1.0}), load_pool(own), set())
+
+
+def test_a_weight_of_an_unknown_scenario_is_named(project):
+    message = r"params.yaml: synthesis.mixture.singel: unknown scenario, expected one of single, multiple, "
+    with pytest.raises(UserError, match=message):
+        project(mixture={"singel": 1.0})
 
 
 def own_phrases(folder, tools, phrases):
@@ -496,7 +505,7 @@ def test_what_became_of_conversations_is_told(tmp_path, caplog, prompter):
     assert (len(kept), len(rejected)) == (3, 3)
     assert caplog.records[0].getMessage() == (
         "conversations: 6 assistant turns, 3 kept, 3 rejected "
-        "(neither question, report nor refusal: 2, duplicate: 1; see data/synthesis/rejected.parquet)"
+        "(neither question, report nor refusal: 2, duplicate: 1; see rejected.parquet)"
     )
     path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo"})))
     caplog.clear()

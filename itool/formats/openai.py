@@ -13,8 +13,8 @@ from itool.errors import UserError
 from itool.files import parse_json
 from itool.toolcall.schema import parse_tools
 from itool.toolcall.types import OWN, Kind, Reference, ReferenceCall, Task, Tool
+from itool.toolcall.values import scalars
 from itool.toolcall.wording import text_share
-from stages.synthesis.values import scalars
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 

@@ -119,17 +119,6 @@ class ErrorKind(StrEnum):
 PARAMETER_KINDS = tuple(ErrorKind)[:5]
 
 
-SCENARIOS = (
-    "single",
-    "multiple",
-    "parallel",
-    "parallel_multiple",
-    "multi_turn",
-    "dependent",
-    "missing_parameter",
-    "irrelevant",
-    "report",
-)
 OWN = "user-"
 SIMPLE = ("single",)  # everything else is complex: not one call to one obvious tool [P]
 
@@ -140,7 +129,8 @@ class Task:
 
     `messages` are OpenAI chat messages; assistant calls stand in `tool_calls` with `arguments` as a dict, tool results
     in `tool` messages.
-    `scenario` is one of SCENARIOS; the ids of tasks from a user's own conversations start with OWN.
+    `scenario` names the kind of the task (stages/synthesis/scenarios lists them). The ids of tasks from a user's own
+    conversations start with OWN.
     """
 
     task_id: str

@@ -103,3 +103,12 @@ def _bare_could_become(scanner: Grammar, text: str, wanted: Any) -> bool:
     digits = format(Decimal(repr(wanted)), "f")
     digits += ("" if "." in digits else ".") + "0" * len(text)
     return bool(exponent) or digits.startswith(mantissa) or repr(wanted).startswith(text)
+
+
+def scalars(value: Any) -> list[Any]:
+    """All scalars in a value, in order."""
+    if isinstance(value, dict):
+        return [scalar for item in value.values() for scalar in scalars(item)]
+    if isinstance(value, list):
+        return [scalar for item in value for scalar in scalars(item)]
+    return [value]

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from itool.toolcall.types import Task
+from stages.synthesis.dialogue import Sample
 from stages.synthesis.values import Entities, identities
-from stages.synthesis.verbalise import Sample
 from stages.synthesis.verify import Rejection
 
 SPLITS = ("train", "explore", "validation", "test_seen", "test_unseen")

@@ -7,13 +7,11 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from itool.toolcall.types import SCENARIOS
 from stages.synthesis.pool import Link, Pool, PoolTool
 from stages.synthesis.values import Entities, Parameter, draw, draw_all
 from stages.synthesis.world import World
 
 PROMPT_CHARACTERS = 620  # of all signatures together, so that prompts stay short
-IDENTICAL = 0.5  # share of the parallel programs whose calls differ in few arguments
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,9 @@ class Step:
 class Program:
     """What is wanted and what happens. `side`: "train" or "test", where values and phrases come from.
 
-    `link`: how the second step of a dependent program gets its argument. `changed`: the parameters that the second turn
-    of multi_turn, or a call of `parallel`, says anew. `missing`: required parameters that the user does not say.
+    `runs`: whether the calls are carried out; they are not where the right answer is to ask or to refuse. `link`: how
+    the second step gets its argument from the result of the first. `changed`: the parameters that a later step says
+    anew, where it says only these. `missing`: required parameters that the user does not say.
     """
 
     scenario: str
@@ -39,6 +38,7 @@ class Program:
     candidates: tuple[PoolTool, ...]
     steps: tuple[Step, ...]
     world_seed: int
+    runs: bool = True
     link: Link | None = None
     changed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -87,80 +87,85 @@ def rosters(pool: Pool, unseen: Set[str], validation: Set[str] = frozenset()) ->
     return roster(seen, seen), roster(validation, names - unseen), roster(unseen, names)
 
 
-def possible(roster: Roster, max_tools: int) -> list[str]:
-    """The scenarios that can be made of these tools. `max_tools`: candidates in a prompt."""
-    able = {
-        "parallel": any(tool.parameters for tool in roster.targets),
-        "multi_turn": any(tool.parameters for tool in roster.targets),
-        "multiple": len(roster.shown) > 1 and max_tools > 1,
-        "parallel_multiple": len(roster.targets) > 1 and max_tools > 1,
-        "dependent": bool(roster.links) and max_tools > 1,
-        "missing_parameter": any(_askable(tool) for tool in roster.targets),
-        "irrelevant": len(roster.shown) > 1,
-    }
-    return [scenario for scenario in SCENARIOS if roster.targets and able.get(scenario, True)]
+def same_domain(tool: PoolTool, tools: Sequence[PoolTool]) -> tuple[PoolTool, ...]:
+    """The other tools of the tool's domain."""
+    return tuple(other for other in tools if other.domain == tool.domain and other is not tool)
 
 
-def sample(scenario: str, roster: Roster, entities: Entities, side: str, max_tools: int, rng: random.Random) -> Program:
-    """A program of one of the `possible` scenarios; nothing is executed yet."""
-    tool = rng.choice(_eligible(scenario, roster.targets))
-    link: Link | None = None
-    changed: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    steps = [_step(tool, draw_all(tool.parameters, entities, side, rng))]
-    hidden: tuple[PoolTool, ...] = ()  # tools that must not be among the candidates
-    look_alikes = False
-    if scenario == "single":
-        others = rng.choice((0, 0, 1, 2))
-        hidden = _domain(tool, roster.shown)
-    elif scenario == "multiple":
-        others, look_alikes = rng.randint(1, max_tools - 1), True
-    elif scenario == "parallel":
-        others = rng.choice((0, 0, 1, 2))
-        steps, changed = _parallel(steps[0], entities, side, rng)
-    elif scenario == "parallel_multiple":
-        others = rng.choice((0, 0, 1, 2))
-        kin = _domain(tool, roster.targets)
-        wanted = rng.choice((1, 1, 2))
-        partners = kin if len(kin) >= wanted and rng.random() < 0.6 else [t for t in roster.targets if t is not tool]
-        for partner in rng.sample(partners, min(wanted, len(partners), max_tools - 1)):
-            steps.append(_step(partner, draw_all(partner.parameters, entities, side, rng)))
-    elif scenario == "multi_turn":
-        others = rng.choice((0, 0, 1, 2))
-        second, changed = _follow_up(steps[0], entities, side, rng)
-        steps.append(second)
-    elif scenario == "dependent":
-        others = rng.choice((0, 0, 1, 2))
-        link = rng.choice(roster.links)
-        first = draw_all(link.source.parameters, entities, side, rng)
-        steps = [
-            _step(link.source, first),
-            _step(link.target, draw_all(link.target.parameters, entities, side, rng, (link.parameter,))),
-        ]
-    elif scenario == "missing_parameter":
-        others = rng.choice((0, 0, 1, 2))
-        askable = _askable(tool)
-        missing = tuple(rng.sample(askable, 2 if len(askable) > 2 and rng.random() < 0.2 else 1))
-        said = {name: value for name, value in steps[0].said.items() if name not in missing}
-        steps = [_step(tool, said)]
-    elif scenario == "irrelevant":
-        others, look_alikes = rng.randint(1, min(4, max_tools)), rng.random() < 0.3
-        kin = _domain(tool, roster.shown)
-        hidden = (tool,) if look_alikes or len(kin) + 1 == len(roster.shown) else (tool, *kin)
-    else:  # report
-        others = rng.choice((0, 0, 1))
-    asked = [step.tool for step in steps if step.tool not in hidden]
-    candidates = _candidates(asked, others, look_alikes, roster.shown, hidden, max_tools, rng)
-    return Program(scenario, side, candidates, tuple(steps), rng.getrandbits(32), link, changed, missing)
+class Sampler:
+    """Draws the parts of one program, and puts them together."""
+
+    def __init__(
+        self, scenario: str, roster: Roster, entities: Entities, side: str, max_tools: int, rng: random.Random
+    ) -> None:
+        self.scenario = scenario
+        self.roster = roster
+        self.entities = entities
+        self.side = side
+        self.max_tools = max_tools
+        self.rng = rng
+
+    def value(self, parameter: Parameter) -> Any:
+        """A value for the parameter."""
+        return draw(parameter, self.entities, self.side, self.rng)
+
+    def step(self, tool: PoolTool, leave: tuple[str, ...] = ()) -> Step:
+        """A call of the tool; the user says all of its arguments but those named in `leave`."""
+        said = draw_all(tool.parameters, self.entities, self.side, self.rng, leave)
+        return Step(tool, said, said)
+
+    def few(self) -> int:
+        """How many tools beside the asked ones stand in most prompts."""
+        return self.rng.choice((0, 0, 1, 2))
+
+    def program(
+        self,
+        steps: Sequence[Step],
+        distractors: int,
+        *,
+        similar: bool = False,
+        excluded: Sequence[PoolTool] = (),
+        runs: bool = True,
+        link: Link | None = None,
+        changed: tuple[str, ...] = (),
+        missing: tuple[str, ...] = (),
+    ) -> Program:
+        """The program of these steps; nothing is executed yet.
+
+        Its candidates are the tools of the steps and up to `distractors` others, without the `excluded` ones, in random
+        order. With `similar` the first distractors are of the domain of a wanted tool.
+        """
+        candidates = self._candidates([step.tool for step in steps], distractors, similar, excluded)
+        seed = self.rng.getrandbits(32)
+        return Program(self.scenario, self.side, candidates, tuple(steps), seed, runs, link, changed, missing)
+
+    def _candidates(
+        self, wanted: list[PoolTool], distractors: int, similar: bool, excluded: Sequence[PoolTool]
+    ) -> tuple[PoolTool, ...]:
+        asked = [tool for tool in wanted if tool not in excluded]
+        chosen = list(dict.fromkeys(asked))
+        rest = [tool for tool in self.roster.shown if tool not in chosen and tool not in excluded]
+        self.rng.shuffle(rest)
+        if similar:
+            domains = {tool.domain for tool in asked or excluded}
+            alike = [tool for tool in rest if tool.domain in domains][: self.rng.randint(1, 3)]
+            rest = alike + [tool for tool in rest if tool not in alike]
+        size = sum(map(_signature_size, chosen))
+        for tool in rest[:distractors]:
+            size += _signature_size(tool)
+            if len(chosen) >= self.max_tools or (size > PROMPT_CHARACTERS and len(chosen) > len(asked)):
+                break
+            chosen.append(tool)
+        self.rng.shuffle(chosen)
+        return tuple(chosen)
 
 
 def execute(program: Program) -> Program:
     """Runs the steps in a fresh World and returns the program with results, and with the linked argument filled in.
 
-    Ids that the user says are taken to exist already. Nothing runs where the right answer is to ask or to refuse.
-    Raises SimulationError when the world refuses a call.
+    Ids that the user says are taken to exist already. Raises SimulationError when the world refuses a call.
     """
-    if program.scenario in ("missing_parameter", "irrelevant"):
+    if not program.runs:
         return program
     world = World(program.world_seed)
     for step in program.steps:
@@ -186,83 +191,6 @@ def _ensure(world: World, parameter: Parameter, value: Any) -> None:
         for field in parameter.fields:
             if field.name in fields:
                 _ensure(world, field, fields[field.name])
-
-
-def _step(tool: PoolTool, said: dict[str, Any]) -> Step:
-    return Step(tool, said, said)
-
-
-def _domain(tool: PoolTool, tools: Sequence[PoolTool]) -> tuple[PoolTool, ...]:
-    """The other tools of the tool's domain."""
-    return tuple(other for other in tools if other.domain == tool.domain and other is not tool)
-
-
-def _askable(tool: PoolTool) -> list[str]:
-    """Required parameters that a user can leave out and be asked for: neither objects nor yes-or-no."""
-    return [p.name for p in tool.parameters if p.required and not p.kind.startswith("object") and p.kind != "bool"]
-
-
-def _eligible(scenario: str, tools: Sequence[PoolTool]) -> list[PoolTool]:
-    if scenario == "missing_parameter":
-        return [tool for tool in tools if _askable(tool)]
-    if scenario in ("parallel", "multi_turn"):
-        return [tool for tool in tools if tool.parameters]
-    return list(tools)
-
-
-def _parallel(first: Step, entities: Entities, side: str, rng: random.Random) -> tuple[list[Step], tuple[str, ...]]:
-    """Two or three calls of one tool. `changed` is empty when the calls share nothing on purpose."""
-    count = rng.choice((2, 2, 3))
-    named = [p for p in first.tool.parameters if p.name in first.said]
-    if len(named) < 2 or rng.random() >= IDENTICAL:
-        others = [draw_all(first.tool.parameters, entities, side, rng) for _ in range(count - 1)]
-        return [first, *(_step(first.tool, said) for said in others)], ()
-    renewed = rng.sample(named, rng.randint(1, min(2, len(named) - 1)))
-    others = [first.said | {p.name: draw(p, entities, side, rng) for p in renewed} for _ in range(count - 1)]
-    return [first, *(_step(first.tool, said) for said in others)], tuple(p.name for p in renewed)
-
-
-def _follow_up(first: Step, entities: Entities, side: str, rng: random.Random) -> tuple[Step, tuple[str, ...]]:
-    """The second turn: one or two arguments changed, or one added that the first turn did not give."""
-    absent = [p for p in first.tool.parameters if p.name not in first.said]
-    named = [p for p in first.tool.parameters if p.name in first.said]
-    if absent and (not named or rng.random() < 0.35):
-        renewed = [rng.choice(absent)]
-    else:
-        renewed = rng.sample(named, 2 if len(named) > 2 and rng.random() < 0.25 else 1)
-    said = first.said | {p.name: draw(p, entities, side, rng) for p in renewed}
-    said = {p.name: said[p.name] for p in first.tool.parameters if p.name in said}
-    return _step(first.tool, said), tuple(p.name for p in renewed)
-
-
-def _candidates(
-    asked: list[PoolTool],
-    others: int,
-    look_alikes: bool,
-    shown: Sequence[PoolTool],
-    hidden: Sequence[PoolTool],
-    max_tools: int,
-    rng: random.Random,
-) -> tuple[PoolTool, ...]:
-    """The asked tools and up to `others` distractors in random order; with `look_alikes` the first ones are of a domain
-    in question.
-    """
-    chosen = list(dict.fromkeys(asked))
-    kin_of = asked or list(hidden)
-    rest = [tool for tool in shown if tool not in chosen and tool not in hidden]
-    rng.shuffle(rest)
-    if look_alikes:
-        # One to three of the same domain first, then whatever came up.
-        kin = [tool for tool in rest if any(tool.domain == target.domain for target in kin_of)][: rng.randint(1, 3)]
-        rest = kin + [tool for tool in rest if tool not in kin]
-    size = sum(map(_signature_size, chosen))
-    for tool in rest[:others]:
-        size += _signature_size(tool)
-        if len(chosen) >= max_tools or (size > PROMPT_CHARACTERS and len(chosen) > len(asked)):
-            break
-        chosen.append(tool)
-    rng.shuffle(chosen)
-    return tuple(chosen)
 
 
 def _signature_size(tool: PoolTool) -> int:

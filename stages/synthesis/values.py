@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeVar
 
+from itool.toolcall.values import scalars
+
 Entities = dict[str, dict[str, list[str]]]  # kind -> side -> values
 Number = TypeVar("Number", int, Fraction)
 
@@ -194,15 +196,6 @@ def item_of(kind: str, schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     while kind.startswith("list:"):
         kind, schema = kind.removeprefix("list:").rpartition(":")[0], schema.get("items", {})
     return kind, schema
-
-
-def scalars(value: Any) -> list[Any]:
-    """All scalars in a value, in order."""
-    if isinstance(value, dict):
-        return [scalar for item in value.values() for scalar in scalars(item)]
-    if isinstance(value, list):
-        return [scalar for item in value for scalar in scalars(item)]
-    return [value]
 
 
 def identities(parameter: Parameter, value: Any, entities: Entities) -> list[str]:

@@ -3,25 +3,22 @@ and why.
 """
 
 import json
-import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from itool.toolcall import dialects
 from itool.toolcall.checker import check
 from itool.toolcall.schema import validate
 from itool.toolcall.types import Task, Unparseable
-from stages.synthesis.pool import PoolTool
+from itool.toolcall.values import scalars
+from stages.synthesis.dialogue import Sample
 from stages.synthesis.programs import Program, execute
-from stages.synthesis.values import Entities, contains, mentions, said, scalars, words
-from stages.synthesis.verbalise import Sample
+from stages.synthesis.scenarios import SCENARIOS
+from stages.synthesis.values import Entities, said, words
 from stages.synthesis.world import SimulationError
 
 DIALECTS = ("pythonic", "hermes")
 ANSWER_CHARACTERS = 210  # longer answers would not fit into engine.max_tokens of the embedded model
-# Words of a request that say nothing about which tool it wants.
-STOP = "a an the my me i of in on to for from with at by and or it is are be do get have what which when how there some"
 
 
 @dataclass(frozen=True)
@@ -105,20 +102,7 @@ def semantics_error(sample: Sample, entities: Entities) -> tuple[str, str] | Non
     calls = [(call.name, call.arguments) for call in task.reference.answer().calls]
     if any(call in calls[:index] for index, call in enumerate(calls)):
         return "equal calls", str(calls[0])
-    if program.scenario == "multi_turn" and program.steps[0].arguments == program.steps[1].arguments:
-        return "nothing changed", str(program.steps[0].arguments)
-    for name in program.missing:
-        if mentions(program.steps[0].tool.parameter(name), text, entities):
-            return "missing parameter is said", f"{program.steps[0].tool.name}.{name}: {text}"
-    if program.scenario == "irrelevant":
-        for tool in program.candidates:
-            if names_intent(text, program.steps[0].tool, tool):
-                return "a candidate fits", f"{tool.name}: {text}"
-    if program.scenario == "report" and not all(
-        value and contains(results[-1], value) for value in task.reference.values
-    ):
-        return "value not in result", ", ".join(task.reference.values)
-    return None
+    return SCENARIOS[program.scenario].problem(sample, text, entities)
 
 
 def _equal_slots(arguments: dict[str, Any]) -> tuple[str, str] | None:
@@ -149,25 +133,3 @@ def _slots(arguments: dict[str, Any]) -> list[tuple[str, Any]]:
         elif not isinstance(value, bool):
             found.append((name, value))
     return found
-
-
-def names_intent(text: str, wanted: PoolTool, candidate: PoolTool) -> bool:
-    """Whether a request for `wanted` could as well be meant for `candidate`: it has one of its intents, or the intent's
-    words are all its own.
-    """
-    intents = [intent for side in candidate.intents.values() for intent in side]
-    if any(contains(text.lower(), intent.lower()) for intent in intents):
-        return True
-    used = [intent for side in wanted.intents.values() for intent in side if intent.lower() in text.lower()]
-    return any(_content(intent) <= _vocabulary(candidate) for intent in used)
-
-
-@cache
-def _vocabulary(tool: PoolTool) -> frozenset[str]:
-    intents = [intent for side in tool.intents.values() for intent in side]
-    return _content(" ".join([tool.name.replace("_", " "), tool.tool.description, tool.noun, *intents]))
-
-
-@cache
-def _content(text: str) -> frozenset[str]:
-    return frozenset(word.removesuffix("s") for word in re.findall("[a-z]+", text.lower()) if word not in STOP.split())

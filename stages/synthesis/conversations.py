@@ -1,0 +1,94 @@
+"""Tasks from a user's own conversations: which are kept, and what the log says of them [O]."""
+
+from collections import Counter
+from collections.abc import Set
+
+from itool.artifacts import task_row
+from itool.errors import UserError
+from itool.formats.openai import read_conversations
+from itool.log import log
+from itool.toolcall.prompt import Prompter
+from itool.toolcall.types import Kind, Task
+from itool.toolcall.wording import text_share
+from stages.synthesis.measure import SPLITS
+from stages.synthesis.verify import Rejection, format_error
+
+WITHHELD = 0.4  # share of a user's tasks that may show held-out tools without a warning
+
+
+def learn_from(
+    path: str, sizes: dict[str, int], unseen: Set[str], reserved: Set[str], prompter: Prompter
+) -> tuple[list[Task], list[Rejection]]:
+    """The tasks of a user's conversations, and what was rejected. Logs what became of them.
+
+    Raises UserError when a file that is not empty gives no task.
+    """
+    turns = read_conversations(path, sizes, unseen, reserved)
+    users, rejected = accepted(turns, prompter)
+    if not turns:
+        return users, rejected
+    told = f"{len(turns)} assistant turns, {len(users)} kept, {len(rejected)} rejected"
+    reasons = Counter(r.reason if r.layer == "format" else r.layer for r in rejected)
+    why = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
+    if not users:
+        first = " ".join(rejected[0].detail.split())[:200]
+        raise UserError(f"{path}: {told} ({why}), expected one to keep; the first is {first}")
+    log.info("conversations: %s%s", told, f" ({why}; see rejected.parquet)" if rejected else "")
+    tell_splits(users, unseen | reserved)
+    return users, rejected
+
+
+def accepted(tasks: list[Task], prompter: Prompter) -> tuple[list[Task], list[Rejection]]:
+    """A user's tasks that pass the format layer and fit the model, without repetitions."""
+    kept: list[Task] = []
+    rejected: list[Rejection] = []
+    seen: set[str] = set()
+    for task in tasks:
+        row = task_row(task)
+        key = row["tools"] + row["messages"]
+        problem = _unchecked(task) or format_error(task) or _unfit(task, prompter)
+        if problem:
+            rejected.append(Rejection(task.scenario, "format", problem[0], f"{task.task_id}: {problem[1]}"))
+        elif key in seen:
+            rejected.append(Rejection(task.scenario, "duplicate", "exact", task.task_id))
+        else:
+            seen.add(key)
+            kept.append(task)
+    return kept, rejected
+
+
+def tell_splits(users: list[Task], held: Set[str]) -> None:
+    """Logs where a user's tasks went. Those that show a held-out tool are never learnt from."""
+    counts = Counter(task.split for task in users)
+    log.info("tasks from conversations: %s", ", ".join(f"{split} {counts[split]}" for split in SPLITS))
+    withheld = sum(not held.isdisjoint(tool.name for tool in task.tools) for task in users) / len(users)
+    if withheld > WITHHELD:
+        log.warning(
+            "%.0f%% of them show a held-out tool and are not learnt from; lower synthesis.unseen_tools and "
+            "synthesis.validation_tools (0: no tool is held out)",
+            100 * withheld,
+        )
+    elif not counts["train"] + counts["explore"]:
+        log.warning(
+            "no conversation is learnt from, all fell to validation and test by chance: give more conversations or "
+            "raise synthesis.train"
+        )
+
+
+def _unchecked(task: Task) -> tuple[str, str] | None:
+    """(reason, detail) of a text with which any other would be right, or none."""
+    reference = task.reference
+    if reference.kind is Kind.REPORT and not reference.values:
+        return "report of nothing in the results", reference.text
+    if reference.kind is Kind.REFUSAL and text_share(reference.text, reference) < 1:
+        return "neither question, report nor refusal", reference.text
+    return None
+
+
+def _unfit(task: Task, prompter: Prompter) -> tuple[str, str] | None:
+    """(reason, detail) of a task that is too long for the model, or that its chat template refuses."""
+    try:
+        prompter.sample(task)
+    except UserError as error:
+        return "does not fit the model", str(error).removeprefix(f"task {task.task_id}: ")
+    return None
