@@ -13,10 +13,12 @@ from itool.artifacts import read_tasks
 from itool.params import Synthesis, load
 from itool.toolcall import dialects
 from itool.toolcall.checker import check
+from itool.toolcall.prompt import Prompter, load_tokenizer
 from itool.toolcall.types import Kind, Reference, ReferenceCall
 from itool.toolcall.values import scalars
 from stages.synthesis import run as phase
-from stages.synthesis.generate import Part, possible, quotas, sample, synthesise, word
+from stages.synthesis.generate import Part, fitted, possible, quotas, sample, synthesise, word
+from stages.synthesis.lengths import Limits
 from stages.synthesis.measure import metrics, text_of
 from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import Sampler, Step, execute, hold_out, rosters
@@ -26,7 +28,7 @@ from stages.synthesis.scenarios.irrelevant import REFUSAL_TEXT
 from stages.synthesis.scenarios.multi_turn import ADD, CHANGE
 from stages.synthesis.scenarios.parallel import EACH, SAME
 from stages.synthesis.values import contains
-from stages.synthesis.verify import execution_error, format_error, semantics_error, verify
+from stages.synthesis.verify import Rejection, execution_error, format_error, semantics_error, verify
 from stages.synthesis.wording import JOINS, WRAPPERS
 from stages.synthesis.world import SimulationError
 
@@ -62,8 +64,13 @@ def held(pool):
 
 
 @pytest.fixture(scope="module")
-def made(pool, held):
-    return synthesise(PARAMS, pool, held)
+def limits():
+    return Limits(Prompter(load_tokenizer("data/base"), "pythonic", 1024), 128)
+
+
+@pytest.fixture(scope="module")
+def made(pool, held, limits):
+    return synthesise(PARAMS, pool, limits, held)
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +94,11 @@ def test_quotas_are_filled_to_the_task(samples):
         )
 
 
-def test_same_seed_same_bytes_and_another_seed_other_tasks(pool, held, made):
-    again = synthesise(PARAMS, pool, held)
+def test_same_seed_same_bytes_and_another_seed_other_tasks(pool, limits, held, made):
+    again = synthesise(PARAMS, pool, limits, held)
     assert [s.task for s in again[0]] == [s.task for s in made[0]]
     assert again[1] == made[1]
-    other = synthesise(PARAMS.model_copy(update={"seed": 4}), pool, held)[0]
+    other = synthesise(PARAMS.model_copy(update={"seed": 4}), pool, limits, held)[0]
     assert not {text_of(s.task) for s in other[:50]} & {text_of(s.task) for s in made[0]}
 
 
@@ -236,9 +243,37 @@ def test_a_layer_names_itself_and_its_scenario(samples, pool):
     single = of(samples, "single", lambda s: s.program.steps[0].said)
     found = verify(replace(single, task=replace(single.task, tools=())), pool.entities)
     assert (found.scenario, found.layer, found.reason) == ("single", "format", "unknown tool")
-    wordy = replace(of(samples, "report").task.reference, text=of(samples, "report").task.reference.text + " Bye." * 60)
-    long = replace(of(samples, "report"), task=replace(of(samples, "report").task, reference=wordy))
-    assert verify(long, pool.entities).reason == "answer too long"
+
+
+def test_a_right_answer_that_generation_would_cut_is_rejected(samples, limits):
+    report = of(samples, "report")
+    length = len(limits.prompter.completion_ids(report.task.reference.answer()))
+    assert fitted(report, replace(limits, max_tokens=length)) == report
+    found = fitted(report, replace(limits, max_tokens=length - 1))
+    detail = f"{length} tokens, expected at most engine.max_tokens = {length - 1}"
+    assert found == Rejection("report", "format", "answer too long", detail)
+
+
+@pytest.mark.parametrize(("scenario", "fewest"), [("multiple", 2), ("irrelevant", 1), ("parallel_multiple", 2)])
+def test_candidates_that_do_not_fit_are_dropped_and_those_that_are_asked_for_stay(samples, limits, scenario, fewest):
+    whole = of(samples, scenario, lambda s: len(s.task.tools) > 3 and len(s.task.reference.calls) < 3)
+    prompter, answer = limits.prompter, limits.prompter.completion_ids(whole.task.reference.answer())
+    length = len(prompter.selfeval_ids(prompter.prompt_ids(whole.task), answer)) + 2
+
+    def fitted_to(most):
+        return fitted(whole, Limits(Prompter(prompter.tokenizer, "pythonic", most), 128))
+
+    assert fitted_to(length) == whole
+    one_less = fitted_to(length - 1)
+    assert len(one_less.task.tools) == len(whole.task.tools) - 1
+    assert [tool.tool for tool in one_less.program.candidates] == [*one_less.task.tools]
+    cut = [fitted_to(most) for most in range(length, 20, -10)]
+    tasks = [sample.task for sample in cut if not isinstance(sample, Rejection)]
+    wanted = {call.name for call in whole.task.reference.calls}
+    assert all(wanted <= {tool.name for tool in task.tools} for task in tasks)
+    assert min(len(task.tools) for task in tasks) == fewest
+    assert (cut[-1].layer, cut[-1].reason) == ("format", "does not fit the model")
+    assert cut[-1].detail.endswith("tokens, expected at most model.max_length = " + cut[-1].detail.rpartition(" ")[2])
 
 
 def test_execution_layer_catches_planted_faults(samples, pool):
@@ -312,15 +347,15 @@ def test_quotas_sum_up_and_leave_out_what_the_tools_do_not_allow(pool, held):
     alone = replace(seen, targets=seen.targets[:1], shown=seen.targets[:1], links=())
     able = set(quotas(PARAMS, Part("train", "train", alone, 10)))
     assert not {"multiple", "parallel_multiple", "dependent", "irrelevant"} & able
-    assert possible(replace(seen, targets=()), 6) == []
+    assert possible(replace(seen, targets=(), links=()), 6) == []
     assert set(possible(unseen, 6)) == set(SCENARIOS)
 
 
-def test_half_of_validation_asks_for_tools_of_its_own(pool, held):
+def test_half_of_validation_asks_for_tools_of_its_own(pool, limits, held):
     others = replace(pool, tools=tuple(tool for tool in pool.tools if tool.name not in held))
     own = hold_out(others, 0.15, random.Random(1), least=0)
     assert len(own) == round(0.15 * len(others.tools))
-    samples, _ = synthesise(PARAMS, pool, held, own)
+    samples, _ = synthesise(PARAMS, pool, limits, held, own)
     assert not shown(samples, "train", "explore", "test_seen") & (own | held)
     assert not shown(samples, "validation") & held
     validation = [s for s in samples if s.task.split == "validation"]
@@ -328,10 +363,10 @@ def test_half_of_validation_asks_for_tools_of_its_own(pool, held):
     assert sum(s.program.steps[-1].tool.name in own for s in validation) == PARAMS.validation // 2
 
 
-def test_drawing_is_independent_of_the_other_splits(pool, held):
+def test_drawing_is_independent_of_the_other_splits(pool, limits, held):
     """More training tasks must not change the tests."""
-    few = synthesise(PARAMS.model_copy(update={"train": 9, "explore": 9}), pool, held)[0]
-    many = synthesise(PARAMS.model_copy(update={"train": 90, "explore": 9}), pool, held)[0]
+    few = synthesise(PARAMS.model_copy(update={"train": 9, "explore": 9}), pool, limits, held)[0]
+    many = synthesise(PARAMS.model_copy(update={"train": 90, "explore": 9}), pool, limits, held)[0]
     tests = [[s.task for s in made if s.task.split.startswith("test")] for made in (few, many)]
     assert tests[0] == tests[1]
 

@@ -2,6 +2,8 @@
 
 import json
 import random
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from itool.toolcall.types import Kind
 from stages.synthesis import generic
 from stages.synthesis.conversations import accepted, learn_from, tell_splits
 from stages.synthesis.generate import synthesise
+from stages.synthesis.lengths import Limits
 from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import hold_out, rosters
 from stages.synthesis.run import run
@@ -83,7 +86,7 @@ FREE = {
     "description": "tag a record",
     "parameters": {
         "type": "object",
-        "properties": {"record": {"type": "string"}, "tags": {"type": "object"}},
+        "properties": {"record": {"type": "string"}, "tags": {"type": "object", "properties": {}}},
         "required": ["record"],
     },
 }
@@ -107,8 +110,14 @@ def params(**changes):
 
 
 @pytest.fixture(scope="module")
-def prompter():
-    return Prompter(load_tokenizer(ROOT / "data/base"), "pythonic", 200)
+def short():
+    """A model that takes 200 tokens."""
+    return Limits(Prompter(load_tokenizer(ROOT / "data/base"), "pythonic", 200), 128)
+
+
+@pytest.fixture(scope="module")
+def limits():
+    return Limits(Prompter(load_tokenizer(ROOT / "data/base"), "pythonic", 2048), 128)
 
 
 @pytest.fixture
@@ -118,11 +127,11 @@ def own(tmp_path):
     return path
 
 
-def test_generic_tools_give_verified_tasks_of_all_scenarios_but_dependent(own):
+def test_generic_tools_give_verified_tasks_of_all_scenarios_but_dependent(own, limits):
     pool = load_pool(own)
     held = hold_out(pool, 0.3, random.Random(1))
     assert len(held) == 1
-    samples, _ = synthesise(params(unseen_tools=0.0), pool, set())
+    samples, _ = synthesise(params(unseen_tools=0.0), pool, limits, set())
     assert {s.task.scenario for s in samples} == set(SCENARIOS) - {"dependent"}
     assert all(verify(s, pool.entities) is None for s in samples)
     assert {s.task.split for s in samples} == {"train", "validation", "test_seen"}
@@ -163,18 +172,18 @@ def test_generic_values_follow_type_format_enum_and_name(own):
             assert not set(parameter.phrases["train"]) & set(parameter.phrases["test"])
 
 
-def test_a_tool_set_too_small_for_the_quotas_gives_what_it_can(own, caplog):
+def test_a_tool_set_too_small_for_the_quotas_gives_what_it_can(own, caplog, limits):
     own.write_text(json.dumps([PING]))
-    samples, rejected = synthesise(params(train=100), load_pool(own), set())
+    samples, rejected = synthesise(params(train=100), load_pool(own), limits, set())
     assert 0 < sum(s.task.split == "train" for s in samples) < 100
     assert any("could be made of these tools" in record.message for record in caplog.records)
     assert any(r.layer == "duplicate" for r in rejected)
 
 
-def test_no_weight_left(own):
+def test_no_weight_left(own, limits):
     message = r"params.yaml: synthesis.mixture: found no weight above 0 among what these tools allow: single, "
     with pytest.raises(UserError, match=message):
-        synthesise(params(mixture={"dependent": 1.0}), load_pool(own), set())
+        synthesise(params(mixture={"dependent": 1.0}), load_pool(own), limits, set())
 
 
 def test_a_weight_of_an_unknown_scenario_is_named(project):
@@ -200,10 +209,10 @@ def spoken(**parameter):
     return {"domain": "own", "tools": {"get_weather": entry}}
 
 
-def test_own_phrases_without_simulation_are_used(tmp_path):
+def test_own_phrases_without_simulation_are_used(tmp_path, limits):
     pool = load_pool(own_phrases(tmp_path, [CITY], spoken()))
     assert pool.tools[0].intents["train"] == ["see the weather"]
-    samples, _ = synthesise(params(train=2, unseen_tools=0.0), pool, set())
+    samples, _ = synthesise(params(train=2, unseen_tools=0.0), pool, limits, set())
     assert any("in " in s.task.messages[0]["content"] for s in samples if s.task.split == "train")
 
 
@@ -245,11 +254,11 @@ def test_an_own_tool_that_nobody_could_ask_for_is_named(tmp_path):
         load_pool(tmp_path / "mine.json")
 
 
-def test_required_options_of_a_list_can_be_left_out_and_asked_for(tmp_path):
+def test_required_options_of_a_list_can_be_left_out_and_asked_for(tmp_path, limits):
     colors = {"type": "array", "items": {"type": "string", "enum": ["red", "blue"]}}
     paint = {"type": "object", "properties": {"colors": colors}, "required": ["colors"]}
     (tmp_path / "tools.json").write_text(json.dumps([PING, {"name": "paint", "parameters": paint}]))
-    samples, _ = synthesise(params(unseen_tools=0.0), load_pool(tmp_path / "tools.json"), set())
+    samples, _ = synthesise(params(unseen_tools=0.0), load_pool(tmp_path / "tools.json"), limits, set())
     assert any(s.task.scenario == "missing_parameter" for s in samples)
 
 
@@ -269,11 +278,11 @@ def test_phrases_of_other_tools_in_a_file_of_the_same_name_are_left_alone(tmp_pa
         load_pool(folder)
 
 
-def test_an_optional_object_of_unknown_fields_is_never_spoken_of(tmp_path):
+def test_an_optional_object_of_unknown_fields_is_never_spoken_of(tmp_path, limits):
     (tmp_path / "tools.json").write_text(json.dumps([FREE]))
     pool = load_pool(tmp_path / "tools.json")
     assert [parameter.name for parameter in pool.tools[0].parameters] == ["record"]
-    samples, _ = synthesise(params(train=4, unseen_tools=0.0), pool, set())
+    samples, _ = synthesise(params(train=4, unseen_tools=0.0), pool, limits, set())
     assert samples
 
 
@@ -313,7 +322,7 @@ def written(tmp_path, *lines):
     return path
 
 
-def test_every_assistant_turn_is_a_task(tmp_path, prompter):
+def test_every_assistant_turn_is_a_task(tmp_path, short):
     result = {"role": "tool", "tool_call_id": "c1", "content": '{"degrees": 21, "sky": "clear"}'}
     report = {"role": "assistant", "content": "It is clear and 21 degrees."}
     ask = {"role": "assistant", "content": "For which city?"}
@@ -342,7 +351,7 @@ def test_every_assistant_turn_is_a_task(tmp_path, prompter):
     assert tasks[1].reference.values == ("21", "clear")
     assert tasks[1].messages[2]["tool_calls"][0]["function"]["arguments"] == {"city": "Oslo"}
     assert tasks[2].reference.parameters == (("get_weather", "city"),)
-    kept, rejected = accepted(tasks, prompter)
+    kept, rejected = accepted(tasks, short)
     assert kept == tasks
     assert rejected == []
 
@@ -386,16 +395,16 @@ def test_a_result_that_no_reader_of_json_takes_is_text(tmp_path):
         ("I cannot do that. Which city would help?", ("city",)),
     ],
 )
-def test_a_question_asks_by_the_checkers_own_rules(tmp_path, prompter, text, asked):
+def test_a_question_asks_by_the_checkers_own_rules(tmp_path, short, text, asked):
     fields = {name: {"type": "string"} for name in ("startDate", "id", "city")}
     tool = CITY | {"parameters": {"type": "object", "properties": fields, "required": [*fields]}}
     path = written(tmp_path, {"tools": [tool], "messages": [user("x"), {"role": "assistant", "content": text}]})
     [task] = read_conversations(path, SIZES, set())
     assert [name for _, name in task.reference.parameters] == [name for name in fields if name in asked]
-    assert len(accepted([task], prompter)[0]) == bool(asked)
+    assert len(accepted([task], short)[0]) == bool(asked)
 
 
-def test_a_report_tells_of_all_results_by_the_checkers_own_rules(tmp_path, prompter):
+def test_a_report_tells_of_all_results_by_the_checkers_own_rules(tmp_path, short):
     twice = call({"city": "Oslo"})
     twice["tool_calls"] *= 2
     results = [
@@ -406,7 +415,7 @@ def test_a_report_tells_of_all_results_by_the_checkers_own_rules(tmp_path, promp
     path = written(tmp_path, talk(user("x"), twice, *results, report))
     task = read_conversations(path, SIZES, set())[1]
     assert task.reference.values == ("A1", "Lyon", "A2", "Porto", "1200.5")
-    assert accepted([task], prompter)[0] == [task]
+    assert accepted([task], short)[0] == [task]
 
 
 def test_turns_have_the_scenario_whose_shape_they_have(tmp_path):
@@ -429,7 +438,7 @@ def test_turns_have_the_scenario_whose_shape_they_have(tmp_path):
     assert scenarios[5:] == ["single", "dependent", "report", "missing_parameter", "irrelevant"]
 
 
-def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path, prompter):
+def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path, short):
     path = written(
         tmp_path,
         talk(user("weather"), call({"city": 5})),
@@ -440,7 +449,7 @@ def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path, prompter):
         talk(user("bye"), {"role": "assistant", "content": "Is there anything else?"}),
         talk(user("so long " * 100), call({"city": "Oslo"})),
     )
-    kept, rejected = accepted(read_conversations(path, SIZES, set()), prompter)
+    kept, rejected = accepted(read_conversations(path, SIZES, set()), short)
     assert [t.task_id for t in kept] == ["user-00004-1"]
     assert [r.reason for r in rejected] == [
         "argument against schema",
@@ -455,7 +464,7 @@ def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path, prompter):
     done = {"role": "tool", "tool_call_id": "c1", "content": '{"status": "ok"}'}
     said = {"role": "assistant", "content": "Done, the lamp is on."}
     path = written(tmp_path, talk(user("Oslo"), call({"city": "Oslo"}), done, said))
-    assert [r.reason for r in accepted(read_conversations(path, SIZES, set()), prompter)[1]] == [
+    assert [r.reason for r in accepted(read_conversations(path, SIZES, set()), short)[1]] == [
         "report of nothing in the results"
     ]
 
@@ -494,14 +503,14 @@ def test_conversations_that_chance_sent_to_the_tests_are_warned_about(tmp_path, 
     assert "give more conversations or raise synthesis.train" in record.getMessage()
 
 
-def test_what_became_of_conversations_is_told(tmp_path, caplog, prompter):
+def test_what_became_of_conversations_is_told(tmp_path, caplog, short):
     caplog.set_level("INFO")
     path = written(
         tmp_path,
         *[talk(user(f"Weather {i}"), call({"city": "Oslo"})) for i in (1, 2, 3, 3)],
         *[talk(user(f"hi {i}"), {"role": "assistant", "content": "Hello!"}) for i in range(2)],
     )
-    kept, rejected = learn_from(path, SIZES, set(), set(), prompter)
+    kept, rejected = learn_from(path, SIZES, set(), set(), short)
     assert (len(kept), len(rejected)) == (3, 3)
     assert caplog.records[0].getMessage() == (
         "conversations: 6 assistant turns, 3 kept, 3 rejected "
@@ -509,23 +518,23 @@ def test_what_became_of_conversations_is_told(tmp_path, caplog, prompter):
     )
     path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo"})))
     caplog.clear()
-    learn_from(path, SIZES, set(), set(), prompter)
+    learn_from(path, SIZES, set(), set(), short)
     assert caplog.records[0].getMessage() == "conversations: 1 assistant turns, 1 kept, 0 rejected"
 
 
-def test_conversations_that_give_no_task_are_an_error(tmp_path, caplog, prompter):
+def test_conversations_that_give_no_task_are_an_error(tmp_path, caplog, short):
     caplog.set_level("INFO")
-    assert learn_from(written(tmp_path, "", " "), SIZES, set(), set(), prompter) == ([], [])
+    assert learn_from(written(tmp_path, "", " "), SIZES, set(), set(), short) == ([], [])
     assert caplog.records == []
     with pytest.raises(UserError, match=r"talks.jsonl: found no assistant turn after another message"):
-        learn_from(written(tmp_path, talk(user("hi"))), SIZES, set(), set(), prompter)
+        learn_from(written(tmp_path, talk(user("hi"))), SIZES, set(), set(), short)
     hello = talk(user("hi"), {"role": "assistant", "content": "Hello!"})
     message = (
         r"talks.jsonl: 1 assistant turns, 0 kept, 1 rejected "
         r"\(neither question, report nor refusal: 1\), .*user-00001-1: "
     )
     with pytest.raises(UserError, match=message):
-        learn_from(written(tmp_path, hello), SIZES, set(), set(), prompter)
+        learn_from(written(tmp_path, hello), SIZES, set(), set(), short)
 
 
 @pytest.fixture
@@ -576,18 +585,53 @@ def test_a_split_without_tasks_is_an_error_at_once(tmp_path, project):
         read_tasks("data/synthesis/explore.parquet")
 
 
-def test_answers_that_generation_would_cut_are_warned_about(tmp_path, project, caplog):
-    written(tmp_path, talk(user("Weather"), call({"city": "Oslo " * 50})))
-    project()
-    [warning] = [record for record in caplog.records if "max_tokens" in record.getMessage()]
-    assert warning.getMessage().startswith("1 of 41 answers are longer than engine.max_tokens = 128")
+def test_answers_that_generation_would_cut_are_rejected_with_their_length(tmp_path, short):
+    path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo " * 50})))
+    [rejection] = accepted(read_conversations(path, SIZES, set()), short)[1]
+    assert rejection.reason == "answer too long"
+    assert re.fullmatch(r"user-00001-1: \d+ tokens, expected at most engine.max_tokens = 128", rejection.detail)
 
 
-def test_a_task_too_long_for_the_model_is_found_at_once(tmp_path, project):
+def test_a_model_that_takes_no_task_is_named_at_once_with_what_was_rejected(tmp_path, project):
     written(tmp_path, "")
-    with pytest.raises(UserError, match=r"task \w+-\d{5}: \d+ tokens, expected at most model.max_length = 90"):
-        project(max_length=90)
+    message = r"found no tasks for train, .*, test 0; rejected: does not fit the model \d+"
+    with pytest.raises(UserError, match=message):
+        project(max_length=40)
     assert not Path("data/synthesis").exists()
+
+
+def wide(parameters, description="keep a record"):
+    """A tool with this many parameters, all of them required."""
+    properties = {f"field_{letter}": {"type": "string"} for letter in "abcdefghijkl"[:parameters]}
+    schema = {"type": "object", "properties": properties, "required": [*properties]}
+    return {"name": f"keep_{parameters}", "description": description, "parameters": schema}
+
+
+def test_tools_of_many_parameters_are_called_several_times(tmp_path, limits):
+    (tmp_path / "tools.json").write_text(json.dumps([wide(8)]))
+    pool = load_pool(tmp_path / "tools.json")
+    roomy = replace(limits, max_tokens=512)
+    samples, _ = synthesise(params(mixture={"parallel": 1.0}, unseen_tools=0.0), pool, roomy, set())
+    assert len(samples) >= 20
+    assert {len(s.task.reference.calls) for s in samples} == {2, 3}
+    samples, rejected = synthesise(params(mixture={"parallel": 1.0}, unseen_tools=0.0), pool, limits, set())
+    assert samples == []
+    assert {r.reason for r in rejected} == {"answer too long"}
+
+
+def test_long_descriptions_leave_max_tools_as_it_is_where_the_model_has_the_length(tmp_path, limits):
+    tools = [wide(count, "keep a record of all that was said " * 12) for count in range(1, 9)]
+    (tmp_path / "tools.json").write_text(json.dumps(tools))
+    pool = load_pool(tmp_path / "tools.json")
+    chosen = params(mixture={"multiple": 1.0}, unseen_tools=0.0, max_tools=6, train_irrelevant=0.0)
+    roomy, tight = (Limits(Prompter(limits.prompter.tokenizer, "pythonic", most), 512) for most in (4096, 700))
+    shown = {
+        most: [len(s.task.tools) for s in synthesise(chosen, pool, each, set())[0]]
+        for most, each in (("roomy", roomy), ("tight", tight))
+    }
+    assert max(shown["roomy"]) == 6
+    assert 2 <= max(shown["tight"]) < 6
+    assert abs(len(shown["tight"]) - len(shown["roomy"])) <= 3
 
 
 @pytest.mark.parametrize(

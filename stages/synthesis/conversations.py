@@ -7,9 +7,9 @@ from itool.artifacts import task_row
 from itool.errors import UserError
 from itool.formats.openai import read_conversations
 from itool.log import log
-from itool.toolcall.prompt import Prompter
 from itool.toolcall.types import Kind, Task
 from itool.toolcall.wording import text_share
+from stages.synthesis.lengths import Limits
 from stages.synthesis.measure import SPLITS
 from stages.synthesis.verify import Rejection, format_error
 
@@ -17,14 +17,14 @@ WITHHELD = 0.4  # share of a user's tasks that may show held-out tools without a
 
 
 def learn_from(
-    path: str, sizes: dict[str, int], unseen: Set[str], reserved: Set[str], prompter: Prompter
+    path: str, sizes: dict[str, int], unseen: Set[str], reserved: Set[str], limits: Limits
 ) -> tuple[list[Task], list[Rejection]]:
     """The tasks of a user's conversations, and what was rejected. Logs what became of them.
 
     Raises UserError when a file that is not empty gives no task.
     """
     turns = read_conversations(path, sizes, unseen, reserved)
-    users, rejected = accepted(turns, prompter)
+    users, rejected = accepted(turns, limits)
     if not turns:
         return users, rejected
     told = f"{len(turns)} assistant turns, {len(users)} kept, {len(rejected)} rejected"
@@ -38,7 +38,7 @@ def learn_from(
     return users, rejected
 
 
-def accepted(tasks: list[Task], prompter: Prompter) -> tuple[list[Task], list[Rejection]]:
+def accepted(tasks: list[Task], limits: Limits) -> tuple[list[Task], list[Rejection]]:
     """A user's tasks that pass the format layer and fit the model, without repetitions."""
     kept: list[Task] = []
     rejected: list[Rejection] = []
@@ -46,7 +46,7 @@ def accepted(tasks: list[Task], prompter: Prompter) -> tuple[list[Task], list[Re
     for task in tasks:
         row = task_row(task)
         key = row["tools"] + row["messages"]
-        problem = _unchecked(task) or format_error(task) or _unfit(task, prompter)
+        problem = _unchecked(task) or format_error(task) or limits.problem(task)
         if problem:
             rejected.append(Rejection(task.scenario, "format", problem[0], f"{task.task_id}: {problem[1]}"))
         elif key in seen:
@@ -82,13 +82,4 @@ def _unchecked(task: Task) -> tuple[str, str] | None:
         return "report of nothing in the results", reference.text
     if reference.kind is Kind.REFUSAL and text_share(reference.text, reference) < 1:
         return "neither question, report nor refusal", reference.text
-    return None
-
-
-def _unfit(task: Task, prompter: Prompter) -> tuple[str, str] | None:
-    """(reason, detail) of a task that is too long for the model, or that its chat template refuses."""
-    try:
-        prompter.sample(task)
-    except UserError as error:
-        return "does not fit the model", str(error).removeprefix(f"task {task.task_id}: ")
     return None

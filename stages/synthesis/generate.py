@@ -4,7 +4,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from itool.errors import UserError
 from itool.log import log
@@ -13,6 +13,7 @@ from itool.statistics import apportion
 from itool.toolcall.types import Task
 from stages.synthesis.dedup import duplicates
 from stages.synthesis.dialogue import Sample
+from stages.synthesis.lengths import Limits
 from stages.synthesis.measure import SPLITS, text_of
 from stages.synthesis.pool import Pool
 from stages.synthesis.programs import Program, Roster, Sampler, execute, rosters
@@ -52,7 +53,7 @@ def parts_of(params: Synthesis, pool: Pool, unseen: Set[str], validation_only: S
 
 
 def synthesise(
-    params: Synthesis, pool: Pool, unseen: Set[str], validation_only: Set[str] = frozenset()
+    params: Synthesis, pool: Pool, limits: Limits, unseen: Set[str], validation_only: Set[str] = frozenset()
 ) -> tuple[list[Sample], list[Rejection]]:
     """Samples for all splits, and what was rejected.
 
@@ -68,7 +69,7 @@ def synthesise(
         for (part, scenario), count in wanted.items():
             rng = random.Random(f"{params.seed}/{part}/{scenario}/{attempt}")
             for _ in range(math.ceil((count - have[part, scenario]) * SURPLUS)):
-                found = draw(scenario, parts[part], pool, params, rng)
+                found = draw(scenario, parts[part], pool, params, limits, rng)
                 if isinstance(found, Sample):
                     drawn.append((part, found))
                 else:
@@ -112,8 +113,10 @@ def possible(roster: Roster, max_tools: int) -> list[str]:
     return [name for name, scenario in SCENARIOS.items() if scenario.targets(roster, max_tools)]
 
 
-def draw(scenario: str, part: Part, pool: Pool, params: Synthesis, rng: random.Random) -> Sample | Rejection:
-    """One candidate: sampled, executed, worded, verified."""
+def draw(
+    scenario: str, part: Part, pool: Pool, params: Synthesis, limits: Limits, rng: random.Random
+) -> Sample | Rejection:
+    """One candidate: sampled, executed, worded, verified, and fitted to the model."""
     side = "test" if part.split.startswith("test") else "train"
     program = sample(scenario, Sampler(scenario, part.roster, pool.entities, side, params.max_tools, rng))
     try:
@@ -121,7 +124,29 @@ def draw(scenario: str, part: Part, pool: Pool, params: Synthesis, rng: random.R
     except SimulationError as error:
         return Rejection(scenario, "execution", "simulation error", str(error))
     candidate = word(program, part.split, params, rng)
-    return verify(candidate, pool.entities) or candidate
+    return verify(candidate, pool.entities) or fitted(candidate, limits)
+
+
+def fitted(sample: Sample, limits: Limits) -> Sample | Rejection:
+    """The sample with as many of its candidate tools as fit the model; those that are asked for stay."""
+    while problem := limits.problem(sample.task):
+        smaller = _with_one_tool_less(sample)
+        if smaller is None:
+            return Rejection(sample.task.scenario, "format", *problem)
+        sample = smaller
+    return sample
+
+
+def _with_one_tool_less(sample: Sample) -> Sample | None:
+    """Without one distractor, preferably one of another domain; None where every candidate is needed."""
+    program, asked = sample.program, [step.tool for step in sample.program.steps]
+    spare = [tool for tool in program.candidates if tool not in asked]
+    if not spare or len(program.candidates) <= SCENARIOS[program.scenario].fewest_tools:
+        return None
+    dropped = min(spare, key=lambda tool: any(tool.domain == other.domain for other in asked))
+    candidates = tuple(tool for tool in program.candidates if tool is not dropped)
+    task = replace(sample.task, tools=tuple(tool.tool for tool in candidates))
+    return replace(sample, program=replace(program, candidates=candidates), task=task)
 
 
 def sample(scenario: str, sampler: Sampler) -> Program:

@@ -11,8 +11,6 @@ from stages.synthesis.pool import Link, Pool, PoolTool
 from stages.synthesis.values import Entities, Parameter, draw, draw_all
 from stages.synthesis.world import World
 
-PROMPT_CHARACTERS = 620  # of all signatures together, so that prompts stay short
-
 
 @dataclass(frozen=True)
 class Step:
@@ -150,12 +148,7 @@ class Sampler:
             domains = {tool.domain for tool in asked or excluded}
             alike = [tool for tool in rest if tool.domain in domains][: self.rng.randint(1, 3)]
             rest = alike + [tool for tool in rest if tool not in alike]
-        size = sum(map(_signature_size, chosen))
-        for tool in rest[:distractors]:
-            size += _signature_size(tool)
-            if len(chosen) >= self.max_tools or (size > PROMPT_CHARACTERS and len(chosen) > len(asked)):
-                break
-            chosen.append(tool)
+        chosen += rest[: min(distractors, self.max_tools - len(chosen))]
         self.rng.shuffle(chosen)
         return tuple(chosen)
 
@@ -191,13 +184,3 @@ def _ensure(world: World, parameter: Parameter, value: Any) -> None:
         for field in parameter.fields:
             if field.name in fields:
                 _ensure(world, field, fields[field.name])
-
-
-def _signature_size(tool: PoolTool) -> int:
-    """Characters of the tool as a compact signature, roughly."""
-
-    def size(parameter: Parameter) -> int:
-        options = sum(len(str(option)) + 1 for option in parameter.schema.get("enum", []))
-        return len(parameter.name) + 10 + options + sum(map(size, parameter.fields))
-
-    return len(tool.name) + len(tool.tool.description) + sum(map(size, tool.parameters))

@@ -15,6 +15,7 @@ from itool.toolcall.prompt import Prompter, load_tokenizer
 from itool.toolcall.types import Task
 from stages.synthesis.conversations import learn_from
 from stages.synthesis.generate import synthesise
+from stages.synthesis.lengths import Limits
 from stages.synthesis.measure import SPLITS, metrics
 from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import hold_out
@@ -31,21 +32,21 @@ def run() -> None:
     params, model = everything.synthesis, everything.model
     check_mixture(params.mixture)
     prompter = Prompter(load_tokenizer(model.path), model.dialect, model.max_length)
+    limits = Limits(prompter, everything.engine.max_tokens)
     pool = load_pool(params.tools)
     unseen = hold_out(pool, params.unseen_tools, random.Random(f"{params.seed}/unseen"))
     others = replace(pool, tools=tuple(tool for tool in pool.tools if tool.name not in unseen))
     validation_only = hold_out(others, params.validation_tools, random.Random(f"{params.seed}/validation"), least=0)
     counts = (len(pool.tools), len(unseen), len(validation_only))
     log.info("%d tools in the pool, %d of them only for the unseen test split, %d only for validation", *counts)
-    samples, rejected = synthesise(params, pool, unseen, validation_only) if params.simulate else ([], [])
+    samples, rejected = synthesise(params, pool, limits, unseen, validation_only) if params.simulate else ([], [])
     sizes = {split: getattr(params, split) for split in SPLITS if split != "test_unseen"}
-    users, refused = learn_from(params.conversations, sizes, unseen, validation_only, prompter)
+    users, refused = learn_from(params.conversations, sizes, unseen, validation_only, limits)
     if not params.simulate and not users:
         raise UserError(f"{params.conversations}: found no conversation, expected some: synthesis.simulate is false")
     rejected += refused
     tasks = arranged([sample.task for sample in samples], params.seed) + users
-    check_splits(tasks, params)
-    check_lengths(tasks, prompter, everything.engine.max_tokens)
+    check_splits(tasks, rejected, params)
     write_folder(tasks, rejected, FOLDER)
     write_json(metrics(samples, users, rejected, pool.entities), METRICS)
     log.info("%d tasks, %d of them from conversations; %d candidates rejected", len(tasks), len(users), len(rejected))
@@ -60,8 +61,8 @@ def check_mixture(mixture: dict[str, float]) -> None:
             )
 
 
-def check_splits(tasks: list[Task], params: Synthesis) -> None:
-    """Raises UserError when a split that is to have tasks has none."""
+def check_splits(tasks: list[Task], rejected: list[Rejection], params: Synthesis) -> None:
+    """Raises UserError when a split that is to have tasks has none; it names what most candidates failed at."""
     wanted = {
         "train": params.train,
         "explore": params.explore,
@@ -71,24 +72,11 @@ def check_splits(tasks: list[Task], params: Synthesis) -> None:
     have = Counter(task.split.split("_")[0] for task in tasks)
     if empty := [split for split, size in wanted.items() if size and not have[split]]:
         found = ", ".join(f"{split} {have[split]}" for split in wanted)
+        reasons = Counter(rejection.reason for rejection in rejected).most_common(3)
+        why = "; rejected: " + ", ".join(f"{reason} {count}" for reason, count in reasons) if reasons else ""
         raise UserError(
-            f"synthesis: found no tasks for {', '.join(empty)} ({found}); give more tools or conversations, raise the "
-            "sizes of these splits, or hold fewer tools out (synthesis.unseen_tools, synthesis.validation_tools)"
-        )
-
-
-def check_lengths(tasks: list[Task], prompter: Prompter, max_tokens: int) -> None:
-    """Raises UserError for a task that is too long for the model: here and not in the iteration that draws it, hours
-    later. Warns of answers that no model can give.
-    """
-    answers = [len(answer) for _, answer in map(prompter.sample, tasks)]
-    if cut := sum(length > max_tokens for length in answers):
-        log.warning(
-            "%d of %d answers are longer than engine.max_tokens = %d (the longest has %d): cut, they are never right",
-            cut,
-            len(answers),
-            max_tokens,
-            max(answers),
+            f"synthesis: found no tasks for {', '.join(empty)} ({found}{why}); give more tools or conversations, raise "
+            "the sizes of these splits, or hold fewer tools out (synthesis.unseen_tools, synthesis.validation_tools)"
         )
 
 

@@ -4,16 +4,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from stages.synthesis.dialogue import Dialogue, Sample
+from stages.synthesis.lengths import Problem
 from stages.synthesis.pool import PoolTool
 from stages.synthesis.programs import Program, Roster, Sampler
 from stages.synthesis.values import Entities
 from stages.synthesis.wording import SimulatedUser
 
-Problem = tuple[str, str] | None  # reason and detail of a rejection
-
 
 class Scenario(ABC):
-    """One kind of task."""
+    """One kind of task. `fewest_tools`: how many candidates a prompt must keep to be of this kind."""
+
+    fewest_tools = 1
 
     def targets(self, roster: Roster, max_tools: int) -> Sequence[PoolTool]:
         """The tools that a task may ask for; none where no task can be made of the roster's tools.

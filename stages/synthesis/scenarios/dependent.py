@@ -1,7 +1,5 @@
 """Two calls, the second of which takes an argument from the result of the first; the second one is wanted."""
 
-from collections.abc import Sequence
-
 from stages.synthesis.dialogue import Dialogue, answered, calls, said_by
 from stages.synthesis.pool import PoolTool
 from stages.synthesis.programs import Program, Roster, Sampler
@@ -10,14 +8,13 @@ from stages.synthesis.wording import SimulatedUser
 
 
 class Dependent(Scenario):
-    def targets(self, roster: Roster, max_tools: int) -> Sequence[PoolTool]:
-        return roster.targets if roster.links and max_tools > 1 else ()
+    def targets(self, roster: Roster, max_tools: int) -> list[PoolTool]:
+        return [link.target for link in roster.links] if max_tools > 1 else []
 
     def sample(self, tool: PoolTool, sampler: Sampler) -> Program:
-        sampler.step(tool)
+        link = sampler.rng.choice([link for link in sampler.roster.links if link.target is tool])
         distractors = sampler.few()
-        link = sampler.rng.choice(sampler.roster.links)
-        steps = [sampler.step(link.source), sampler.step(link.target, leave=(link.parameter,))]
+        steps = [sampler.step(link.source), sampler.step(tool, leave=(link.parameter,))]
         return sampler.program(steps, distractors, link=link)
 
     def word(self, program: Program, user: SimulatedUser) -> Dialogue:

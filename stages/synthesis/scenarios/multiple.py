@@ -10,6 +10,8 @@ from stages.synthesis.wording import SimulatedUser
 
 
 class Multiple(Scenario):
+    fewest_tools = 2
+
     def targets(self, roster: Roster, max_tools: int) -> Sequence[PoolTool]:
         return roster.targets if len(roster.shown) > 1 and max_tools > 1 else ()
 
