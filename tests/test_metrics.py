@@ -52,7 +52,7 @@ TABLE = rows(
 def test_metrics_have_the_schema_that_others_rely_on() -> None:
     figures = detail(TABLE, 200, 1)
     assert list(figures["accuracy"]) == [*GROUPS, "scenario"]
-    assert list(figures["accuracy"]["scenario"]) == ["irrelevant", "parallel", "single"]
+    assert list(figures["accuracy"]["scenario"]) == ["single", "parallel", "irrelevant"]
     estimates = [figures["accuracy"][name] for name in GROUPS] + list(figures["accuracy"]["scenario"].values())
     for estimate in estimates:
         assert list(estimate) == ["value", "low", "high", "n"]

@@ -190,7 +190,8 @@ def test_the_report_shows_models_tests_and_pairs(project: Path) -> None:
     header, rows = table(text, "Accuracy")
     assert header == ["tasks", "n", "base", "it0", "it1"]
     scenarios = [f"scenario {name}" for name in sorted(SCENARIOS)]
-    assert [row[0] for row in rows] == ["all", "complex", "simple", "seen", "unseen", *scenarios]
+    assert [row[0] for row in rows[:5]] == ["all", "complex", "simple", "seen", "unseen"]
+    assert sorted(row[0] for row in rows[5:]) == sorted(scenarios)
     assert rows[0][:2] == ["all", "200"]
     assert [cell.split()[0] for cell in rows[0][2:]] == ["15.0", "50.0", "65.0"]
     _, rows = table(text, "Paired tests")

@@ -11,7 +11,6 @@ from smoke import copy_inputs
 from itool import artifacts
 from itool.cli import command_line
 from itool.metrics import DELTAS, HEADLINE
-from itool.toolcall.types import SCENARIOS
 from stages.decay.run import run as decay
 from stages.evaluation.run import run as evaluation
 from stages.exploration.run import run as exploration
@@ -20,6 +19,7 @@ from stages.preference.run import run as preference
 from stages.report.run import run as report
 from stages.selection.run import run as selection
 from stages.synthesis.run import run as synthesis
+from stages.synthesis.scenarios import SCENARIOS
 from stages.warmup.run import run as warmup
 
 TINIEST = {
