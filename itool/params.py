@@ -73,6 +73,7 @@ class Synthesis(Section):
     seed: int = Seed
     tools: str  # a folder of tool files with phrases and simulation, or one JSON file of the user's own tools
     conversations: str  # JSONL of the user's own conversations; may be empty
+    format: str  # of the conversations, one of itool/formats
     simulate: bool  # False: no tasks but those of the conversations
     train: int = Field(ge=0)  # tasks for supervised warm-up
     explore: int = Field(ge=0)  # tasks for exploration, disjoint from train

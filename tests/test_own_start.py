@@ -55,11 +55,12 @@ TOOLS = [
 
 
 def conversation(number: int) -> dict[str, object]:
-    call = {"name": "feed_cat", "arguments": json.dumps({"cat": f"Tom{number}", "grams": number})}
+    cat = f"Tom{chr(97 + number // 10)}{chr(97 + number % 10)}"  # not a number, or all would be near duplicates
+    call = {"name": "feed_cat", "arguments": json.dumps({"cat": cat, "grams": number})}
     return {
         "tools": [{"type": "function", "function": TOOLS[0]}],
         "messages": [
-            {"role": "user", "content": f"Give {number} grams to Tom{number}"},
+            {"role": "user", "content": f"Give {number} grams to {cat}"},
             {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function", "function": call}]},
             {"role": "tool", "tool_call_id": "1", "content": json.dumps({"left": 3 * number})},
             {"role": "assistant", "content": f"There are {3 * number} grams left."},

@@ -37,6 +37,7 @@ PARAMS = Synthesis(
     seed=3,
     tools="data/tools",
     conversations="data/conversations.jsonl",
+    format="openai",
     simulate=True,
     train=90,
     explore=45,

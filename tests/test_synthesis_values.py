@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.synthesis.dedup import duplicates
+from stages.synthesis.dedup import duplicates, near_groups
 from stages.synthesis.values import Parameter, contains, draw, identities, known, mentions, said, words
 
 ENTITIES = {
@@ -155,3 +155,12 @@ def test_near_duplicates_are_found_and_the_first_stays():
 def test_no_texts_and_short_texts():
     assert duplicates([]) == []
     assert duplicates(["hi", "hi there", "Hi!", ""]) == ["", "", "exact", ""]
+
+
+def test_groups_hold_what_is_near_directly_or_by_way_of_others():
+    words = "find all the cheap flights from here to there with one stop and no bags for a party of friends".split()
+    chain = [" ".join(["x", *words[1:]]), " ".join([*words[:-1], "x"])]
+    texts = ["Find 12 hotels", *chain, "book a table", " ".join(words), "find 134  hotels!", ""]
+    assert near_groups(texts) == [0, 1, 1, 3, 1, 0, 6]
+    assert near_groups(chain) == [0, 1]
+    assert near_groups([]) == []

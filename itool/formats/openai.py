@@ -1,10 +1,6 @@
-"""A user's own conversations as tasks: JSONL, one object a line with OpenAI `tools` and `messages`; every assistant
-turn is a task [O].
-"""
+"""Conversations in OpenAI's form: JSONL, one object a line with `tools` and `messages` [O]."""
 
-import hashlib
 import json
-from collections.abc import Set
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -19,14 +15,10 @@ from itool.toolcall.wording import text_share
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
-def read_conversations(
-    path: str | Path, sizes: dict[str, int], unseen: Set[str], reserved: Set[str] = frozenset()
-) -> list[Task]:
-    """All tasks of the file, in its order; task ids are "user-<line>-<message>".
+def read_conversations(path: str | Path) -> list[list[Task]]:
+    """The tasks of each conversation of the file that has any, in its order; a line is a conversation.
 
-    A conversation goes to a split of `sizes` by a hash of its line, in proportion to their sizes; one that shows a tool
-    of `unseen` goes to test_unseen, another one that shows a tool of `reserved` to validation. Raises UserError
-    naming file, line and field, also for a file of lines without a task.
+    Raises UserError naming file, line and field, also for a file of lines without a task.
     """
     path = Path(path)
     try:
@@ -35,7 +27,7 @@ def read_conversations(
         raise UserError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start}: not UTF-8") from None
-    tasks = []
+    conversations = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -51,16 +43,24 @@ def read_conversations(
             raise UserError(f"{where}: found half of a surrogate pair (\\ud800 to \\udfff), expected text") from None
         except ValueError:
             raise UserError(f"{where}: found NaN or an infinite number, expected JSON numbers") from None
-        names = {tool.name for tool in tools}
-        split = "test_unseen" if names & unseen else "validation" if names & reserved else _split(line, sizes)
-        for index, message in enumerate(messages):
-            if message["role"] == "assistant" and index > 0:
-                history = tuple(messages[:index])
-                reference = _reference(message, history, tools)
-                scenario = _scenario(reference, history, tools)
-                tasks.append(Task(f"{OWN}{number:05d}-{index}", split, scenario, tools, history, reference))
-    if not tasks and any(line.strip() for line in lines):
+        conversations.append(tasks_of(number, tools, messages))
+    if not any(conversations) and any(line.strip() for line in lines):
         raise UserError(f"{path}: found no assistant turn after another message, expected at least one")
+    return [tasks for tasks in conversations if tasks]
+
+
+def tasks_of(number: int, tools: tuple[Tool, ...], messages: list[dict[str, Any]]) -> list[Task]:
+    """Every assistant turn after another message as a task without a split; its id is "user-<number>-<message>".
+
+    `messages` are OpenAI's with arguments as dicts. A reader of another format brings its messages into this form.
+    """
+    tasks = []
+    for index, message in enumerate(messages):
+        if message["role"] == "assistant" and index > 0:
+            history = tuple(messages[:index])
+            reference = _reference(message, history, tools)
+            scenario = _scenario(reference, history, tools)
+            tasks.append(Task(f"{OWN}{number:05d}-{index}", "", scenario, tools, history, reference))
     return tasks
 
 
@@ -117,19 +117,6 @@ def _call(call: Any, where: str) -> dict[str, Any]:
         raise UserError(f"{where}.function.arguments: found {type(arguments).__name__}, expected an object")
     identifier = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
     return identifier | {"type": "function", "function": {"name": function["name"], "arguments": arguments}}
-
-
-def _split(line: str, sizes: dict[str, int]) -> str:
-    point = (
-        int.from_bytes(hashlib.blake2b(line.strip().encode(), digest_size=8).digest(), "big")
-        / 2**64
-        * sum(sizes.values())
-    )
-    for split, size in sizes.items():
-        point -= size
-        if point < 0:
-            return split
-    return list(sizes)[-1]
 
 
 def _reference(message: dict[str, Any], history: tuple[dict[str, Any], ...], tools: tuple[Tool, ...]) -> Reference:

@@ -41,7 +41,7 @@ def run() -> None:
     log.info("%d tools in the pool, %d of them only for the unseen test split, %d only for validation", *counts)
     samples, rejected = synthesise(params, pool, limits, unseen, validation_only) if params.simulate else ([], [])
     sizes = {split: getattr(params, split) for split in SPLITS if split != "test_unseen"}
-    users, refused = learn_from(params.conversations, sizes, unseen, validation_only, limits)
+    users, refused = learn_from(params.conversations, params.format, sizes, unseen, validation_only, limits)
     if not params.simulate and not users:
         raise UserError(f"{params.conversations}: found no conversation, expected some: synthesis.simulate is false")
     rejected += refused
