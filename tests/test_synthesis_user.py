@@ -193,12 +193,21 @@ def test_a_weight_of_an_unknown_scenario_is_named(project):
         project(mixture={"singel": 1.0})
 
 
-def own_phrases(folder, tools, phrases):
-    (folder / "tools").mkdir(parents=True)
-    (folder / "phrases").mkdir()
-    (folder / "tools" / "own.json").write_text(json.dumps({"domain": "own", "tools": tools}))
-    (folder / "phrases" / "own.json").write_text(json.dumps(phrases))
-    return folder / "tools"
+@pytest.fixture
+def own_phrases(tmp_path, monkeypatch):
+    """A project of one's own in whose data/ tools and phrases are written."""
+    monkeypatch.chdir(tmp_path)
+    data = Path("data")
+    for name in ("tools", "phrases"):
+        (data / name).mkdir(parents=True)
+    (data / "entities.json").symlink_to(ROOT / "data/entities.json")
+
+    def written(tools, phrases):
+        (data / "tools" / "own.json").write_text(json.dumps({"domain": "own", "tools": tools}))
+        (data / "phrases" / "own.json").write_text(json.dumps(phrases))
+        return data / "tools"
+
+    return written
 
 
 def spoken(**parameter):
@@ -210,8 +219,8 @@ def spoken(**parameter):
     return {"domain": "own", "tools": {"get_weather": entry}}
 
 
-def test_own_phrases_without_simulation_are_used(tmp_path, limits):
-    pool = load_pool(own_phrases(tmp_path, [CITY], spoken()))
+def test_own_phrases_without_simulation_are_used(own_phrases, limits):
+    pool = load_pool(own_phrases([CITY], spoken()))
     assert pool.tools[0].intents["train"] == ["see the weather"]
     samples, _ = synthesise(params(train=2, unseen_tools=0.0), pool, limits, set())
     assert any("in " in s.task.messages[0]["content"] for s in samples if s.task.split == "train")
@@ -242,9 +251,27 @@ def test_own_phrases_without_simulation_are_used(tmp_path, limits):
         (spoken() | {"links": [LINK | {"parameter": "town"}]}, r"links\[0\].parameter: town: missing"),
     ],
 )
-def test_broken_phrases_name_file_and_field(tmp_path, phrases, message):
+def test_broken_phrases_name_file_and_field(own_phrases, phrases, message):
     with pytest.raises(UserError, match=message):
-        load_pool(own_phrases(tmp_path, [CITY], phrases))
+        load_pool(own_phrases([CITY], phrases))
+
+
+def test_phrases_are_looked_up_for_tools_in_data_alone(own_phrases, tmp_path, monkeypatch):
+    """A file beside the project, or beside the folder of a tools file, is nobody's phrases."""
+    own_phrases([CITY], spoken())
+    tools = json.dumps([CITY])
+    for place in (tmp_path / "own.json", tmp_path / "mine" / "own.json", tmp_path / "project" / "own.json"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(tools)
+        assert load_pool(place).tools[0].intents["train"][0] == "call get weather"
+    (tmp_path / "phrases").mkdir()
+    (tmp_path / "phrases" / "own.json").write_text(json.dumps(spoken()))
+    (tmp_path / "project" / "data").symlink_to(tmp_path / "data")
+    monkeypatch.chdir(tmp_path / "project")
+    assert load_pool("own.json").tools[0].intents["train"][0] == "call get weather"
+    Path("data/mine").mkdir()
+    Path("data/mine/own.json").write_text(tools)
+    assert load_pool("data/mine/own.json").tools[0].intents["train"] == ["see the weather"]
 
 
 def test_an_own_tool_that_nobody_could_ask_for_is_named(tmp_path):
@@ -263,16 +290,16 @@ def test_required_options_of_a_list_can_be_left_out_and_asked_for(tmp_path, limi
     assert any(s.task.scenario == "missing_parameter" for s in samples)
 
 
-def test_phrases_of_other_tools_in_a_file_of_the_same_name_are_left_alone(tmp_path, caplog):
+def test_phrases_of_other_tools_in_a_file_of_the_same_name_are_left_alone(own_phrases, caplog):
     """A user's data/mytools/mail.json has nothing to do with the pool's data/phrases/mail.json."""
-    for number, phrases in enumerate([spoken(), {"links": []}, {"tools": None}, [], 5]):
-        folder = own_phrases(tmp_path / str(number), [PING], phrases)
+    for phrases in (spoken(), {"links": []}, {"tools": None}, [], 5):
+        folder = own_phrases([PING], phrases)
         caplog.clear()
         assert load_pool(folder).tools[0].intents["train"] == ["call ping", "run ping", "ping the server"]
-        assert f"phrases/own.json has no tool of {folder}/own.json" in caplog.text
-    (folder / "mail.json").write_text(json.dumps([PING]))
-    (folder.parent / "phrases" / "mail.json").write_text(json.dumps(spoken()))
+        assert "data/phrases/own.json has no tool of data/tools/own.json" in caplog.text
     (folder / "own.json").unlink()
+    (folder / "mail.json").write_text(json.dumps([PING]))
+    Path("data/phrases/mail.json").write_text(json.dumps(spoken()))
     assert load_pool(folder).tools[0].function is generic.simulate
     (folder / "mail.json").write_text(json.dumps([PING, CITY]))
     with pytest.raises(UserError, match=r"phrases/mail.json: tools: ping: missing"):

@@ -1,8 +1,8 @@
 """The API pool: tool specs, how users speak of them, entity lists, and the simulation that runs them [O].
 
 `data/tools/<domain>.json` holds plain tool specs, `data/phrases/<domain>.json` the phrases,
-`stages/synthesis/domains/<domain>.py` one function a tool. A tools file is taken as a user's own where the file of the
-same name in `../phrases`, if there is one, has none of its tools: phrases, values and results are then generic
+`stages/synthesis/domains/<domain>.py` one function a tool. A tools file is a user's own where it lies outside `data/`,
+or where `data/phrases` has no file of its name with one of its tools: phrases, values and results are then generic
 (stages/synthesis/generic.py), and since nobody linked its tools, the scenario `dependent` cannot be made of it.
 """
 
@@ -25,6 +25,7 @@ from stages.synthesis.values import YEAR, Entities, Parameter, item_of, known
 from stages.synthesis.world import World
 
 ENTITIES = Path("data/entities.json")
+PHRASES = Path("data/phrases")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,48 +80,62 @@ def load_pool(path: str | Path) -> Pool:
     if not files:
         raise UserError(f"{path}: no tool files (*.json) in this folder")
     entities = _apart(read_json(ENTITIES))
-    tools: list[PoolTool] = []
-    links: list[Link] = []
-    for file in files:
-        specs = load_tools(file)
-        phrases_file = file.resolve().parent.parent / "phrases" / file.name
-        spoken = read_json(phrases_file) if phrases_file.exists() else {}
-        named = spoken.get("tools") if isinstance(spoken, dict) else None
-        own = not isinstance(named, dict) or not any(tool.name in named for tool in specs)
-        if own and phrases_file.exists():
-            log.warning("%s has no tool of %s, which is worded from names and descriptions", phrases_file, file)
-        if own:
-            spoken = {"tools": {tool.name: generic.phrases(tool, entities) for tool in specs}, "links": []}
-        source = file if own else phrases_file
-        module = f"stages.synthesis.domains.{file.stem}"
-        simulated = not own and file.stem.isidentifier() and importlib.util.find_spec(module)
-        simulation = importlib.import_module(module) if simulated else None
-        by_name: dict[str, PoolTool] = {}
-        for tool in specs:
-            entry = _field(_field(spoken, "tools", str(source)), tool.name, f"{source}: tools")
-            where = f"{source}: tools.{tool.name}"
-            by_name[tool.name] = PoolTool(
-                tool=tool,
-                domain=file.stem,
-                intents=_sides(_field(entry, "intents", where), f"{where}.intents"),
-                noun=entry.get("noun", tool.name.replace("_", " ")),
-                parameters=_parameters(tool.parameters, entry.get("parameters", {}), entities, f"{where}.parameters"),
-                function=_function(simulation, tool.name) if simulation else generic.simulate,
-            )
-        for index, link in enumerate(spoken.get("links", [])):
-            where = f"{phrases_file}: links[{index}]"
-            origin, end, parameter, field, phrases = (
-                _field(link, name, where) for name in ("from", "to", "parameter", "field", "phrases")
-            )
-            source, target = _field(by_name, origin, f"{where}.from"), _field(by_name, end, f"{where}.to")
-            _field({p.name: p for p in target.parameters}, parameter, f"{where}.parameter")
-            links.append(Link(source, field, target, parameter, _sides(phrases, f"{where}.phrases")))
-        tools += by_name.values()
+    loaded = [_load_file(file, entities) for file in files]
+    tools = [tool for found, _ in loaded for tool in found]
     names = [tool.name for tool in tools]
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"{path}: tool {name}: found {names.count(name)} of this name, expected one")
-    return Pool(tuple(tools), tuple(links), entities)
+    return Pool(tuple(tools), tuple(link for _, links in loaded for link in links), entities)
+
+
+def _load_file(file: Path, entities: Entities) -> tuple[list[PoolTool], list[Link]]:
+    """The tools of one file with their phrases and simulation, and the links between them."""
+    specs = load_tools(file)
+    phrases_file = _phrases_of(file, specs)
+    if phrases_file:
+        spoken, source = read_json(phrases_file), phrases_file
+    else:
+        spoken, source = {"tools": {tool.name: generic.phrases(tool, entities) for tool in specs}}, file
+    module = f"stages.synthesis.domains.{file.stem}"
+    simulated = phrases_file and file.stem.isidentifier() and importlib.util.find_spec(module)
+    simulation = importlib.import_module(module) if simulated else None
+    by_name: dict[str, PoolTool] = {}
+    for tool in specs:
+        entry = _field(_field(spoken, "tools", str(source)), tool.name, f"{source}: tools")
+        where = f"{source}: tools.{tool.name}"
+        by_name[tool.name] = PoolTool(
+            tool=tool,
+            domain=file.stem,
+            intents=_sides(_field(entry, "intents", where), f"{where}.intents"),
+            noun=entry.get("noun", tool.name.replace("_", " ")),
+            parameters=_parameters(tool.parameters, entry.get("parameters", {}), entities, f"{where}.parameters"),
+            function=_function(simulation, tool.name) if simulation else generic.simulate,
+        )
+    links = [_link(link, by_name, f"{source}: links[{index}]") for index, link in enumerate(spoken.get("links", []))]
+    return list(by_name.values()), links
+
+
+def _phrases_of(file: Path, specs: list[Tool]) -> Path | None:
+    """The phrases file of a tools file in data/; None where there is none, or one without any of these tools."""
+    phrases_file = PHRASES / file.name
+    if not file.resolve().is_relative_to(PHRASES.parent.resolve()) or not phrases_file.exists():
+        return None
+    spoken = read_json(phrases_file)
+    named = spoken.get("tools") if isinstance(spoken, dict) else None
+    if isinstance(named, dict) and any(tool.name in named for tool in specs):
+        return phrases_file
+    log.warning("%s has no tool of %s, which is worded from names and descriptions", phrases_file, file)
+    return None
+
+
+def _link(link: Any, by_name: dict[str, PoolTool], where: str) -> Link:
+    origin, end, parameter, field, phrases = (
+        _field(link, name, where) for name in ("from", "to", "parameter", "field", "phrases")
+    )
+    source, target = _field(by_name, origin, f"{where}.from"), _field(by_name, end, f"{where}.to")
+    _field({p.name: p for p in target.parameters}, parameter, f"{where}.parameter")
+    return Link(source, field, target, parameter, _sides(phrases, f"{where}.phrases"))
 
 
 def _function(simulation: ModuleType, name: str) -> Any:
