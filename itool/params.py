@@ -83,6 +83,7 @@ class Synthesis(Section):
     train_wording: float = Field(
         gt=0.0, le=1.0
     )  # share of the training phrases that training uses; the rest is new in validation
+    new_wording: float = Share  # share of a validation or test request's parts that training words otherwise
     typos: float = Share  # share of the longer words that users of the exploration misspell
     unseen_tools: float = Share  # share of the tools that only the unseen test split shows
     validation_tools: float = Share  # share of the other tools that only half of the validation tasks show
@@ -116,6 +117,7 @@ class Warmup(Training):
 class Selection(Section):
     seed: int = Seed
     draw: int = Count  # size of the replay buffer
+    headroom: float = Field(ge=1.0)  # least number of tasks to choose from, for each one that is drawn
     calibration: float = Share  # 0: uniform draw; 1: by what validation gets wrong alone
 
 

@@ -12,12 +12,21 @@ from stages.selection.run import number
 
 
 def test_no_task_comes_twice_while_there_are_fresh_ones():
-    drawn = [candidates(3000, 800, iteration, seed=1) for iteration in range(4)]
+    drawn = [candidates(3000, 800, 1.25, iteration, seed=1) for iteration in range(4)]
     assert all(len(part) >= 1000 for part in drawn)
     assert len(set().union(*drawn[:3])) == 3000 == sum(map(len, drawn[:3]))
     assert len(set(drawn[3]) & set(drawn[0])) < 500  # a new lap is cut anew
-    assert drawn[0] == candidates(3000, 800, 0, seed=1) != candidates(3000, 800, 0, seed=2)
-    assert candidates(100, 800, 2, seed=1) == [*range(100)]
+    assert drawn[0] == candidates(3000, 800, 1.25, 0, seed=1) != candidates(3000, 800, 1.25, 0, seed=2)
+    assert candidates(100, 800, 1.25, 2, seed=1) == [*range(100)]
+
+
+def test_headroom_says_how_many_tasks_there_are_to_choose_from():
+    assert [len(candidates(3000, 500, headroom, 0, seed=1)) for headroom in (1.0, 2.0, 3.0, 6.0)] == [
+        500,
+        1000,
+        1500,
+        3000,
+    ]
 
 
 def test_an_iteration_is_numbered_by_what_it_goes_on_from_and_not_by_its_place():

@@ -29,7 +29,7 @@ from stages.synthesis.scenarios.multi_turn import ADD, CHANGE
 from stages.synthesis.scenarios.parallel import EACH, SAME
 from stages.synthesis.values import contains
 from stages.synthesis.verify import Rejection, execution_error, format_error, semantics_error, verify
-from stages.synthesis.wording import JOINS, WRAPPERS
+from stages.synthesis.wording import JOINS, WRAPPERS, SimulatedUser
 from stages.synthesis.world import SimulationError
 
 EVEN = dict.fromkeys(SCENARIOS, 1.0)
@@ -45,6 +45,7 @@ PARAMS = Synthesis(
     test_seen=90,
     test_unseen=90,
     train_wording=0.5,
+    new_wording=0.5,
     typos=0.3,
     unseen_tools=0.25,
     validation_tools=0.15,
@@ -435,3 +436,13 @@ def test_only_the_users_of_exploration_mistype_and_never_a_value(samples, pool):
     assert sum(exact["explore"]) < 0.3 * len(exact["explore"])
     explored = [s for s in samples if s.task.split == "explore"]
     assert all(verify(sample, pool.entities) is None for sample in explored)
+
+
+def test_new_wording_is_the_share_of_parts_that_training_words_otherwise():
+    def new(share):
+        settings = PARAMS.model_copy(update={"new_wording": share})
+        users = [SimulatedUser("test_seen", settings, random.Random(seed)) for seed in range(400)]
+        return sum(user.wordings(JOINS) is JOINS["test"] for user in users) / len(users)
+
+    assert (new(0.0), new(1.0)) == (0.0, 1.0)
+    assert new(0.3) == pytest.approx(0.3, abs=0.07)

@@ -101,6 +101,7 @@ def params(**changes):
         "format": "openai",
         "simulate": True,
         "train_wording": 0.5,
+        "new_wording": 0.5,
         "typos": 0.3,
         "unseen_tools": 0.3,
         "validation_tools": 0.0,

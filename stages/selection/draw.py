@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-HEADROOM = 1.25  # candidates for one drawn task, at least, so that weights have a choice
 
-
-def candidates(tasks: int, draw: int, iteration: int, seed: int) -> list[int]:
+def candidates(tasks: int, draw: int, headroom: float, iteration: int, seed: int) -> list[int]:
     """Indices, rising, of the tasks from which iteration number `iteration` (from 0) may draw [O].
 
-    The pool is cut at random into parts that are large enough to draw from; every iteration takes the next part, so no
+    The pool is cut at random into parts of at least `headroom` candidates for each drawn task, so that weights have a
+    choice; every iteration takes the next part, so no
     task comes twice while there are fresh ones. Then the pool is cut anew. This needs to know nothing of what the
     earlier iterations drew.
     """
-    parts = max(1, int(tasks / (HEADROOM * draw)))
+    parts = max(1, int(tasks / (headroom * draw)))
     lap, part = divmod(iteration, parts)
     order = list(range(tasks))
     random.Random(f"{seed}/pool/{lap}").shuffle(order)

@@ -27,7 +27,9 @@ def run(iteration: str) -> None:
     settings = params.selection
     start = params.start_of(iteration)
     pool = read_tasks(POOL)
-    open_to = candidates(len(pool), settings.draw, number(iteration, params.iterations), settings.seed)
+    open_to = candidates(
+        len(pool), settings.draw, settings.headroom, number(iteration, params.iterations), settings.seed
+    )
     tasks = [pool[index] for index in open_to]
 
     previous = params.iterations[iteration].previous

@@ -10,9 +10,6 @@ from itool.params import Synthesis
 from stages.synthesis.programs import Step
 from stages.synthesis.values import Parameter, words
 
-# The share of a validation or test request's parts that are worded as training never is; values of test always are new.
-# With all parts new the embedded model, which knows no synonyms, falls from 44% to 18% (docs/LOG.md).
-NEW_WORDING = 0.5
 LEARNT = ("train", "explore")  # splits that a model learns from
 LONGER_WORD = re.compile("[a-z]{4,}")
 WRAPPERS = {
@@ -56,24 +53,26 @@ class SimulatedUser:
     """The user of one dialogue, who chooses templates at random and remembers which.
 
     In training and exploration users choose from the first share `settings.train_wording` of every list of training
-    templates. Users of the validation split word half of their parts, and every sentence frame, with the rest of these
-    lists, users of the test splits with the lists of test. Users of the exploration misspell the share `settings.typos`
-    of the longer words in frames, intents and what is said of a parameter, never in a value [O].
+    templates. Users of the validation split word the share `settings.new_wording` of their parts, and every sentence
+    frame, with the rest of these lists, users of the test splits with the lists of test. Users of the exploration
+    misspell the share `settings.typos` of the longer words in frames, intents and what is said of a parameter, never in
+    a value [O].
     """
 
     def __init__(self, split: str, settings: Synthesis, rng: random.Random) -> None:
         self.split = split
         self.train_wording = settings.train_wording
+        self.new_wording = settings.new_wording
         self.typos = settings.typos if split == "explore" else 0.0
         self.rng = rng
         self.used: list[str] = []
 
-    def wordings(self, templates: Any, new_wording: float = NEW_WORDING) -> Any:
+    def wordings(self, templates: Any, frame: bool = False) -> Any:
         """The list (or the dict of lists) from which this user takes the next part, of a dict side -> templates.
 
-        `new_wording` is the probability that it is one which training does not use.
+        `frame`: whether it is for a whole sentence.
         """
-        new = self.split not in LEARNT and self.rng.random() < new_wording
+        new = self.split not in LEARNT and self.rng.random() < (1.0 if frame else self.new_wording)
         if new and self.split != "validation":
             return templates["test"]
         training = templates["train"]
@@ -98,7 +97,7 @@ class SimulatedUser:
 
     def sentence(self, request: str) -> str:
         """The request in the frame of a whole sentence."""
-        return capitalised(self.say(self.wordings(WRAPPERS, new_wording=1.0)).format(request))
+        return capitalised(self.say(self.wordings(WRAPPERS, frame=True)).format(request))
 
     def request(self, step: Step) -> str:
         """The intent and the arguments of a call."""
