@@ -412,7 +412,7 @@ def test_run_writes_readable_tables_and_metrics_twice_the_same(tmp_path, monkeyp
     assert len(read_tasks(tmp_path / "a" / "train.parquet")) == 27
 
 
-def test_training_and_exploration_hear_a_part_of_the_phrases_and_validation_the_rest(samples):
+def test_training_and_exploration_use_a_part_of_the_phrases_and_validation_the_rest(samples):
     """The first half of every list of phrases, rounded up; half of a validation request and its frame are new."""
     splits = ("train", "explore", "validation")
     said = {split: [s.phrases for s in samples if s.task.split == split] for split in splits}

@@ -29,13 +29,13 @@ def wrong_fragments(predictions: pl.DataFrame) -> dict[str, float]:
 
 
 def weights(scenarios: Sequence[str], profile: Mapping[str, float], calibration: float) -> list[float]:
-    """How readily each task is drawn, 1 on average over the tasks [O].
+    """The weight with which each task is drawn, 1 on average over the tasks [O].
 
     The share `calibration` follows the wrong fragments per task of the task's scenario, the rest is uniform. A scenario
     without predictions counts as average.
     """
-    usual = sum(profile.values()) / len(profile) if profile else 0.0
-    wrong = [profile.get(scenario, usual) for scenario in scenarios]
+    average = sum(profile.values()) / len(profile) if profile else 0.0
+    wrong = [profile.get(scenario, average) for scenario in scenarios]
     mean = sum(wrong) / len(wrong) if wrong else 0.0
     if mean == 0:
         return [1.0] * len(wrong)

@@ -27,16 +27,16 @@ def run(iteration: str) -> None:
     settings = params.selection
     start = params.start_of(iteration)
     pool = read_tasks(POOL)
-    open_to = candidates(
+    indices = candidates(
         len(pool), settings.draw, settings.headroom, number(iteration, params.iterations), settings.seed
     )
-    tasks = [pool[index] for index in open_to]
+    tasks = [pool[index] for index in indices]
 
     previous = params.iterations[iteration].previous
     predictions = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS)
     profile = wrong_fragments(predictions.filter(pl.col("split") == "validation"))
-    readiness = weights([task.scenario for task in tasks], profile, settings.calibration)
-    drawn = weighted_draw(readiness, settings.draw, random.Random(f"{settings.seed}/draw/{iteration}"))
+    task_weights = weights([task.scenario for task in tasks], profile, settings.calibration)
+    drawn = weighted_draw(task_weights, settings.draw, random.Random(f"{settings.seed}/draw/{iteration}"))
 
     prompter = Prompter(load_tokenizer(start), params.model.dialect, params.model.max_length)
     samples = [prompter.sample(tasks[index]) for index in drawn]
@@ -48,7 +48,7 @@ def run(iteration: str) -> None:
     write_table(
         [
             task_row(tasks[index])
-            | {"perplexity": perplexity, "calls": has_calls, "weight": readiness[index], "kept": keep}
+            | {"perplexity": perplexity, "calls": has_calls, "weight": task_weights[index], "kept": keep}
             for index, perplexity, has_calls, keep in columns
         ],
         SELECTED,

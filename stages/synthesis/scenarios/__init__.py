@@ -1,4 +1,4 @@
-"""All scenarios by name. The order is that of params.yaml and of every list of scenarios."""
+"""All scenarios by name: a new one is a file of this folder, a line here, and a weight in params.yaml."""
 
 from stages.synthesis.scenarios.base import Scenario
 from stages.synthesis.scenarios.dependent import Dependent
