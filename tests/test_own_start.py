@@ -103,7 +103,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     lora, dtype = request.param
     params["model"] |= {"path": "model", "dialect": "hermes", "lora": lora, "max_length": 2048}
-    params["engine"] |= {"dtype": dtype, "threads": 1, "max_tokens": 16}
+    params["engine"] |= {"dtype": dtype, "threads": 1, "max_tokens": 200}
     sizes = {"train": 12, "explore": 6, "validation": 4, "test_seen": 4, "test_unseen": 4}
     params["synthesis"] |= sizes | {"tools": "tools.json", "conversations": "talks.jsonl", "max_tools": 2}
     params["decay"] |= {"ratios": [0.3, 1.0], "seeds": [1], "tasks": 4, "epochs": 1, "bootstrap": 50}
