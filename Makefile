@@ -1,5 +1,5 @@
-# `make repro` sets everything up and runs the pipeline; `make test` sets everything up and runs the tests.
-.PHONY: repro test smoke style quality base-model lock lock-vllm env vllm-cpu
+# `make repro` sets everything up and runs the pipeline; `make test` sets everything up and runs the quick tests.
+.PHONY: repro full test test-all smoke style quality base-model lock lock-vllm env vllm-cpu
 SHELL := bash
 # dvc starts stages with the python of PATH, so the environment's comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -9,7 +9,15 @@ export DVC_NO_ANALYTICS := 1
 repro: env
 	dvc repro
 
-test: env vllm-cpu
+# The same at the sizes of docs/RESULTS.md. Like every experiment, it leaves its parameters in params.yaml.
+full: env
+	dvc exp run --name full $$(cat profiles/full)
+
+test: env
+	python -m pytest -m "not slow"
+
+# With those that kill stages, run dvc, or start vLLM.
+test-all: env vllm-cpu
 	python -m pytest
 
 # The whole pipeline on a tiny profile, in a copy of its own.

@@ -18,6 +18,7 @@ KILLS = 10
 OUT = "data/exploration/it1.parquet"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_killed_ten_times_exploration_ends_with_the_same_bytes(tmp_path: Path) -> None:
     changes = yaml.safe_load((ROOT / "tests/smoke.yaml").read_text())

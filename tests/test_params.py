@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from itool.errors import UserError
 from itool.params import load
@@ -111,3 +112,18 @@ def test_a_model_that_params_do_not_name_is_an_error() -> None:
     assert params.model_folder("it0") == "data/models/it0"
     with pytest.raises(UserError, match=r"params\.yaml: iterations: found no it99"):
         params.model_folder("it99")
+
+
+def test_the_full_profile_is_laid_over_params_as_dvc_does(tmp_path: Path) -> None:
+    """`dvc exp run $(cat profiles/full)`."""
+    root, file = Path(__file__).parents[1], tmp_path / "params.yaml"
+    words = (root / "profiles/full").read_text().split()
+    assert set(words[::2]) == {"-S"}
+    text = (root / "params.yaml").read_text()
+    file.write_text(text)
+    apply_overrides(file, words[1::2])
+    params = load(file)
+    assert (params.synthesis.explore, params.decay.ratios) == (9400, [0.05, 0.2, 0.8])
+    assert params.exploration.c == load(root / "params.yaml").exploration.c
+    comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
+    assert all(comment in file.read_text() for comment in comments)

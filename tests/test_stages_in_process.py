@@ -23,11 +23,11 @@ from stages.synthesis.scenarios import SCENARIOS
 from stages.warmup.run import run as warmup
 
 TINIEST = {
-    "engine": {"threads": 1},
-    "synthesis": {"train": 90, "explore": 40, "validation": 18, "test_seen": 18, "test_unseen": 9, "max_tools": 2},
-    "decay": {"ratios": [0.2, 0.4, 1.0], "seeds": [1], "tasks": 9, "epochs": 1, "bootstrap": 50},
+    "engine": {"threads": 1, "max_tokens": 64},
+    "synthesis": {"train": 60, "explore": 20, "validation": 18, "test_seen": 18, "test_unseen": 9, "max_tools": 2},
+    "decay": {"ratios": [0.2, 0.5], "seeds": [1], "tasks": 9, "epochs": 1, "bootstrap": 50},
     "warmup": {"epochs": 1, "self_evaluation": 0.1},
-    "selection": {"draw": 36},
+    "selection": {"draw": 20},
     "exploration": {"simulations": 3, "samples": 4},
     "fragments": {"visits": 1},
     "preference": {"updates": 3, "batch": 8},
