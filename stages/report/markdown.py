@@ -59,7 +59,7 @@ def render(
 def grid(table: pd.DataFrame) -> str:
     """A Markdown table, first column left, the others right."""
     align = ("left", *["right"] * (table.shape[1] - 1))
-    return table.to_markdown(index=False, disable_numparse=True, colalign=align)
+    return str(table.to_markdown(index=False, disable_numparse=True, colalign=align))
 
 
 def percent(estimate: Mapping[str, Any] | pd.Series, sign: str = "") -> str:
