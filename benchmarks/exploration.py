@@ -35,7 +35,7 @@ from typing import Any
 from benchmarks import results
 from itool import params
 from itool.artifacts import read_tasks
-from itool.engine import open_engine, seed_of
+from itool.engine import ENGINES, open_engine, seed_of
 from itool.engine.base import Completion, Engine, Prefix, Request, Sampling
 from itool.toolcall.prompt import Prompter, load_tokenizer
 from itool.toolcall.types import Task
@@ -140,7 +140,7 @@ def keep(arguments: argparse.Namespace, origin: dict[str, Any], figures: dict[st
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", default=params.load().engine.kind, choices=["transformers", "vllm", "server"])
+    parser.add_argument("--engine", default=params.load().engine.kind, choices=[*ENGINES])
     parser.add_argument("--model", default="data/models/it0")
     parser.add_argument("--tasks", type=int, nargs="+", default=[64, 256, 1024])
     parser.add_argument("--rival", action="store_true", help="measure the rival too (server only)")

@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from itool.engine import ENGINES
 from itool.errors import UserError
 
 Share = Field(ge=0.0, le=1.0)
@@ -57,8 +59,14 @@ class Server(Section):
     retries: int = Field(ge=0)  # after a failed request
 
 
+def _known_engine(kind: str) -> str:
+    if kind not in ENGINES:
+        raise PydanticCustomError("engine", "expected one of {names}", {"names": ", ".join(ENGINES)})
+    return kind
+
+
 class Engine(Section):
-    kind: Literal["transformers", "vllm", "server"]  # training stages check their models with transformers always
+    kind: Annotated[str, AfterValidator(_known_engine)]  # training stages check their models with transformers always
     dtype: Literal["float32", "bfloat16", "float16"]
     threads: int = Count  # fixed, because the sum order of a CPU kernel depends on it
     batch: int = Count  # sequences that decode together

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 import torch
+from pydantic import ValidationError
 from tiny_model import ENGINE, PEAKED, new_model
 from transformers import AutoModelForCausalLM
 
@@ -305,6 +306,12 @@ def test_open_engine_opens_the_kind_that_is_asked_for(folder, engine):
     assert isinstance(opened, TransformersEngine)
     assert opened.end_ids == {2, 3}
     assert opened.score([((5, 6), (7,))]) == engine.score([((5, 6), (7,))])
+
+
+def test_an_unknown_kind_is_told_the_known_ones():
+    fields = engine_params().model_dump() | {"kind": "magic"}
+    with pytest.raises(ValidationError, match="expected one of transformers, vllm, server"):
+        type(engine_params()).model_validate(fields)
 
 
 def test_adapter_is_merged(folder, tmp_path, engine):
