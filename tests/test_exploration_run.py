@@ -88,6 +88,39 @@ def test_other_inputs_start_afresh(project):
     assert len(shards()) == 2
     Path("data/models/it0/weights").write_text("1")
     assert len(project().calls) == calls  # a shard of another model is of no use
+    assert shards() == []  # and does not stay
+
+
+def change_base():
+    Path("data/whole/weights").write_text("1")
+
+
+CHANGES = {
+    "base": lambda _: change_base(),
+    "library": lambda patch: patch.setattr("itool.engine.environment.version", lambda name: "0.1"),
+    "device": lambda patch: patch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX1024"),
+    "nothing": lambda patch: None,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_shards_of_another_base_library_or_device_are_removed(project, monkeypatch, change):
+    Path("data/whole").mkdir()
+    Path("data/whole/weights").write_text("0")
+    Path("data/models/it0/adapter_config.json").write_text('{"base_model_name_or_path": "data/whole"}')
+    with pytest.raises(KeyboardInterrupt):
+        project(10)
+    left = shards()
+    assert left
+    other = Path(".scratch/exploration/it11/0/00000.parquet")  # another iteration's
+    other.parent.mkdir(parents=True)
+    other.touch()
+    CHANGES[change](monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        project(0)
+    assert shards() == sorted([other, *(left if change == "nothing" else [])])
+    project()
+    assert shards() == [other]
 
 
 def test_progress_away_from_a_terminal_is_log_lines(project, caplog):
@@ -96,6 +129,8 @@ def test_progress_away_from_a_terminal_is_log_lines(project, caplog):
     assert "exploration it1: 7/7 tasks" in caplog.text
     assert "tokens/s" in caplog.text
     assert "s left" in caplog.text
+    assert "pairs" not in caplog.text
+    assert "7 trees with right and wrong answers" in caplog.text
     assert "7 trees hold a right answer" in caplog.text
 
 
@@ -124,5 +159,5 @@ def test_progress_on_a_terminal_is_a_bar(project, monkeypatch, capsys):
     project()
     shown = capsys.readouterr().err
     assert "7/7" in shown
-    for part in ("rollouts/s", "tokens/s", "pairs"):
+    for part in ("rollouts/s", "tokens/s", "right and wrong answers"):
         assert part in shown

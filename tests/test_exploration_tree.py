@@ -15,14 +15,14 @@ from stages.exploration.tree import (
     Rollout,
     backward,
     expand,
-    forks,
     ids_to,
     logprobs_to,
+    new_tree,
     node_visits,
     path_to,
-    plant,
     priors,
     puct,
+    right_and_wrong,
     select,
 )
 
@@ -46,7 +46,7 @@ def key(ids):
 
 
 def test_golden_tree():
-    tree = plant((100, 101))
+    tree = new_tree((100, 101))
     for expected in GOLDEN["rounds"]:
         assert select(tree, GOLDEN["c"]) == expected["leaf"]
         rollouts = [rollout(pieces, lambda ids: GOLDEN["logprob_of"][key(ids)]) for pieces in expected["rollouts"]]
@@ -64,9 +64,9 @@ def test_golden_tree():
         assert select(tree, GOLDEN["c"]) == expected["next"]
 
 
-def test_delta_rewards_of_unfinished_answers_telescope():
+def test_a_value_for_an_unfinished_answer_shifts_its_children_alike():
     first = GOLDEN["rounds"][0]
-    tree, answers = expand(plant((1,)), 0, [rollout(pieces) for pieces in first["rollouts"]])
+    tree, answers = expand(new_tree((1,)), 0, [rollout(pieces) for pieces in first["rollouts"]])
     judgements = {node: judged(GOLDEN["outcome_of"][key(tree.ids[node])]) for node in answers}
     tree = backward(tree, judgements | {1: judged(0.25)})
     # r into node 1 is 0.25 - 0, r out of it 0 - 0.25: its children move together, its own Q stays.
@@ -76,21 +76,21 @@ def test_delta_rewards_of_unfinished_answers_telescope():
 def test_prior_is_the_product_of_token_probabilities_over_the_known_children():
     fragments = [Fragment((1, 2), "text", "text"), Fragment((3,), "text", "text")]
     rollouts = [Rollout(fragments[:1], [math.log(0.5), math.log(0.4)]), Rollout(fragments[1:], [math.log(0.3)])]
-    tree, _ = expand(plant((7,)), 0, rollouts)
+    tree, _ = expand(new_tree((7,)), 0, rollouts)
     assert priors(tree, 0) == pytest.approx([0.4, 0.6])
     far = [Rollout([Fragment((index,), "text", "text")], [-900.0 - index]) for index in range(2)]
-    assert sum(priors(expand(plant((7,)), 0, far)[0], 0)) == pytest.approx(1.0)  # no underflow
+    assert sum(priors(expand(new_tree((7,)), 0, far)[0], 0)) == pytest.approx(1.0)  # no underflow
 
 
 def test_eldest_wins_a_tie():
-    tree, answers = expand(plant((7,)), 0, [rollout([[1], [END]]), rollout([[2], [END]])])
+    tree, answers = expand(new_tree((7,)), 0, [rollout([[1], [END]]), rollout([[2], [END]])])
     tree = backward(tree, {node: judged(0.5) for node in answers})
     assert len(set(puct(tree, 0, 1.0))) == 1
     assert select(tree, 1.0) == 1
 
 
 def test_exhausted_subtrees_are_skipped_and_an_exhausted_tree_is_done():
-    tree, answers = expand(plant((7,)), 0, [rollout([[1, END]]), rollout([[2], [3, END]])])
+    tree, answers = expand(new_tree((7,)), 0, [rollout([[1, END]]), rollout([[2], [3, END]])])
     tree = backward(tree, {node: judged(float(tree.ids[node] == (1, END))) for node in answers})
     assert (
         puct(tree, 0, 1.0)[0] > puct(tree, 0, 1.0)[1]
@@ -104,7 +104,7 @@ def test_exhausted_subtrees_are_skipped_and_an_exhausted_tree_is_done():
 
 def test_virtual_loss_sends_the_next_request_elsewhere():
     pieces = [[[1], [3, END]], [[1], [4, END]], [[2], [5, END]], [[2], [6, END]]]
-    tree, answers = expand(plant((7,)), 0, [rollout(each) for each in pieces])
+    tree, answers = expand(new_tree((7,)), 0, [rollout(each) for each in pieces])
     tree = backward(tree, {node: judged(0.9 if tree.parent[node] == 1 else 0.5) for node in answers})
     assert [tree.ids[node] for node in tree.children[0]] == [(1,), (2,)]
     better, other = tree.children[0]
@@ -116,20 +116,20 @@ def test_virtual_loss_sends_the_next_request_elsewhere():
         [0.3 + 0.5 * 3 / 7, 0.5 + 0.5 * 3 / 3]  # N(s) = 1 + 2 + 4 + 2, priors equal
     )
     assert select(tree, 0.0, {better: 4, other: 4}) is None  # nothing else is known
-    assert select(plant((7,)), 0.0, {0: 4}) is None
+    assert select(new_tree((7,)), 0.0, {0: 4}) is None
 
 
-def test_forks_are_where_a_right_and_a_wrong_answer_part():
+def test_whether_a_tree_holds_a_right_and_a_wrong_answer():
     pieces = [[[1], [3, END]], [[1], [4, END]], [[2], [5, END]], [[2], [6, END]]]
-    tree, answers = expand(plant((7,)), 0, [rollout(each) for each in pieces])
-    assert forks(backward(tree, {node: judged(0.0) for node in answers})) == 0
-    assert forks(backward(tree, {node: judged(1.0) for node in answers})) == 0
-    right = backward(tree, {node: judged(float(tree.ids[node] == (3, END))) for node in answers})
-    assert forks(right) == 2  # at the root, and below its first child
+    tree, answers = expand(new_tree((7,)), 0, [rollout(each) for each in pieces])
+    assert not right_and_wrong(tree)
+    assert not right_and_wrong(backward(tree, {node: judged(0.0) for node in answers}))
+    assert not right_and_wrong(backward(tree, {node: judged(1.0) for node in answers}))
+    assert right_and_wrong(backward(tree, {node: judged(float(tree.ids[node] == (3, END))) for node in answers}))
 
 
 def test_a_rollout_that_moves_the_leafs_boundary_runs_beside_it():
-    tree, answers = expand(plant((7,)), 0, [rollout([[1], [2], [END]])])
+    tree, answers = expand(new_tree((7,)), 0, [rollout([[1], [2], [END]])])
     tree = backward(tree, {node: judged(0.0) for node in answers})
     leaf = 2
     assert ids_to(tree, leaf) == (1, 2)
@@ -144,7 +144,7 @@ def test_a_rollout_that_moves_the_leafs_boundary_runs_beside_it():
 
 
 def test_functions_change_nothing():
-    tree, answers = expand(plant((7,)), 0, [rollout([[1], [2, END]])])
+    tree, answers = expand(new_tree((7,)), 0, [rollout([[1], [2, END]])])
     before = copy.deepcopy(tree)
     after = backward(tree, {node: judged(1.0) for node in answers})
     expand(tree, 1, [rollout([[1], [3, END]])])
@@ -162,7 +162,7 @@ ANSWERS = st.lists(st.integers(0, 3), max_size=4).map(
 @given(st.lists(st.lists(ANSWERS, min_size=1, max_size=4), min_size=1, max_size=6), st.floats(0, 4), st.data())
 def test_invariants(rounds, c, data):
     reward = {}
-    tree, sent = plant((7,)), []
+    tree, sent = new_tree((7,)), []
     for continuations in rounds:
         leaf = select(tree, c)
         if leaf is None:

@@ -22,8 +22,8 @@ from stages.exploration.tree import (
     expand,
     ids_to,
     logprobs_to,
+    new_tree,
     node_visits,
-    plant,
     select,
 )
 
@@ -62,7 +62,7 @@ def explore(
     while len(finished) < len(tasks):
         for index, task in islice(waiting, settings.wave - len(growing)):
             prompt = prompter.prompt_ids(task)
-            growing[index] = Search(task, plant(prompt), Prefix(prompt))
+            growing[index] = Search(task, new_tree(prompt), Prefix(prompt))
         rollouts, tokens = _round(list(growing.values()), engine, prompter, settings, max_tokens, strict)
         done = [index for index, search in growing.items() if _finished(search, settings.simulations)]
         finished |= {index: growing.pop(index).tree for index in done}

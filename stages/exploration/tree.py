@@ -10,12 +10,12 @@ The formulae, for a state s (task and fragments so far), an edge (s, a) to the s
     back-up   V(s) = sum_a N(s,a) * Q(s,a) / sum_a N(s,a), V = 0 at a complete answer          [X]
     counts    N(s) = 1 + sum_a N(s,a)                                                          [X]
 
-O is the checker's outcome against the reference, C the model's self-evaluation, w its weight. gamma = 1, so the rewards
-of a path telescope: R of an unfinished answer moves Q of all siblings alike, decides nothing, and is left at 0; C need
-not be asked there [O]. p(a|s) is the product of the fragment's token probabilities at the sampling temperature,
-renormalised over the known children [O]. N(s,a) counts the rollouts that ran through the edge: every rollout is a visit
-of the children on its way [O]. Since rollouts run to the end, selection stops at the first node from which no request
-was yet sent, and a subtree with nothing left to expand (complete answers only, or every node asked) is skipped [O].
+O is the checker's outcome against the reference, C the model's self-evaluation, w its weight. With gamma = 1 the
+rewards along a path add up to the reward of its end. A value for an unfinished answer would shift all its children
+equally and never change a choice, so we use 0, and the model is not asked for C there [O]. p(a|s) is the product of the
+fragment's token probabilities at the sampling temperature, renormalised over the known children [O]. N(s,a) counts the
+rollouts that ran through the edge [O]. Rollouts run to the end of an answer. Therefore selection stops at the first
+node from which no request was sent yet, and skips a subtree in which every node was asked or is a complete answer [O].
 
 Virtual loss: while a request is in flight, each of its n rollouts counts on its path as a visit that earned 0, so that
 the next request of the same tree goes elsewhere [O].
@@ -81,7 +81,7 @@ class Tree:
         return len(self.ids)
 
 
-def plant(prompt: tuple[int, ...]) -> Tree:
+def new_tree(prompt: tuple[int, ...]) -> Tree:
     """A tree of one node, the root."""
     return Tree([prompt])
 
@@ -195,10 +195,9 @@ def backward(tree: Tree, judgements: Mapping[int, Judgement]) -> Tree:
     return tree
 
 
-def forks(tree: Tree) -> int:
-    """Nodes at which a right answer and only wrong ones part: as many pairs at most as `fragments` reads off [O],
-    unless fragments.span is path, which pairs wrong ones, too."""
-    return sum(len({tree.right[child] for child in children}) == 2 for children in tree.children)
+def right_and_wrong(tree: Tree) -> bool:
+    """Whether the tree holds a right answer and a wrong one."""
+    return len({judgement.right for judgement in tree.judgement if judgement is not None}) == 2
 
 
 def _delta_reward(tree: Tree, node: int) -> float:
