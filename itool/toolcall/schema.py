@@ -208,9 +208,12 @@ def _checked(schema: Any, definitions: dict[str, Any], where: str, depth: int) -
         _check_type(schema["type"], f"{where}.type")
     elif "enum" not in schema:
         raise SchemaError(f"{where}.type: missing, expected one of {', '.join(TYPES)}")
-    for keyword in ("items", "additionalProperties"):
-        if keyword in schema and not (keyword == "additionalProperties" and isinstance(schema[keyword], bool)):
-            schema = schema | {keyword: _checked(schema[keyword], definitions, f"{where}.{keyword}", depth + 1)}
+    if "items" in schema:
+        items = _checked(schema["items"], definitions, f"{where}.items", depth + 1)
+        schema = schema | {"items": items}
+    if not isinstance(schema.get("additionalProperties", True), bool):
+        others = _checked(schema["additionalProperties"], definitions, f"{where}.additionalProperties", depth + 1)
+        schema = schema | {"additionalProperties": others}
     properties = schema.get("properties", {})
     if not isinstance(properties, dict):
         raise SchemaError(f"{where}.properties: found {_short(properties)}, expected an object")
