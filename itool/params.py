@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from itool.engine import ENGINES
 from itool.errors import UserError
+from itool.toolcall.dialects import DIALECTS
 
 Share = Field(ge=0.0, le=1.0)
 Count = Field(ge=1)
@@ -34,7 +35,7 @@ class Lora(Section):
 
 class Model(Section):
     path: str  # any local Transformers model with a chat template
-    dialect: Literal["pythonic", "hermes"]
+    dialect: str = Field(pattern=f"^({'|'.join(DIALECTS)})$")  # one of those that are registered
     train_embeddings: bool  # without lora: whether token embeddings are trained, with an output head tied to them
     lora: Lora | None
     max_length: int = Count  # tokens of prompt and answer; longer samples are an error, never cut

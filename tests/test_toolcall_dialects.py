@@ -24,7 +24,7 @@ def canonical(value: object) -> str:
     def plain(item: object) -> object:
         if isinstance(item, dict):
             return {key: plain(inner) for key, inner in item.items()}
-        if isinstance(item, list):
+        if isinstance(item, list | tuple):
             return [plain(inner) for inner in item]
         return int(item) if isinstance(item, float) and item.is_integer() else item
 
@@ -34,6 +34,7 @@ def canonical(value: object) -> str:
 def test_dialects_by_name() -> None:
     assert dialects.get("pythonic") is pythonic
     assert dialects.get("hermes") is hermes
+    assert list(dialects.DIALECTS) == ["pythonic", "hermes"]
 
 
 def test_golden_renderings() -> None:

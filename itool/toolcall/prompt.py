@@ -1,10 +1,12 @@
 """From tasks and answers to token ids, through the model's own chat template; and back to text.
 
 A completion is tokenised on its own and never together with its prompt, no space is added anywhere, and nothing that a
-model generated is tokenised a second time.
+model generated is tokenised a second time. Only the chat template and the dialect write special tokens: where messages,
+tools and answers hold the text of one, it is tokenised as any other text, so that it can neither end nor begin a turn.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -56,13 +58,15 @@ class Prompter:
     def __init__(self, tokenizer: Any, dialect_name: str, max_length: int):
         self.tokenizer = tokenizer
         self.dialect = dialects.get(dialect_name)
-        self.dialect_name = dialect_name
         self.max_length = max_length
         self.token_bytes = token_bytes(tokenizer)
+        self._special = {i: token.content for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+        self._stand_ins = {text: f"\ufdd0{i}\ufdd1" for i, text in self._special.items()}
+        self._special_text, self._stand_in = _any_of(self._stand_ins), _any_of(self._stand_ins.values())
         try:
             shown = self._template([{"role": "user", "content": "?"}], [PROBE])
             self.end_id, self._question_ids = self._self_evaluation_turn()
-            self._writes_calls = dialect_name == "hermes" and self._template_writes_calls()
+            self._writes_calls = self.dialect.IN_TEMPLATES and self._template_writes_calls()
         except TemplateError as error:
             raise UserError(f"the tokenizer's chat template refuses a plain conversation: {error}") from None
         if PROBE.name not in shown:
@@ -87,7 +91,8 @@ class Prompter:
 
     def completion_ids(self, answer: Answer) -> tuple[int, ...]:
         """The assistant's turn after a prompt, with the token that ends it."""
-        return (*self._encode(self.dialect.render(answer)), self.end_id)
+        calls = tuple(Call(self._content(call.name), self._content(call.arguments)) for call in answer.calls)
+        return (*self._encode(self.dialect.render(Answer(calls, self._content(answer.text)))), self.end_id)
 
     def sample(self, task: Task) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Prompt and completion that train on the task's reference. Raises UserError naming the task when they are too
@@ -121,21 +126,55 @@ class Prompter:
         """The text of generated ids without end-of-turn tokens; broken UTF-8 becomes U+FFFD."""
         return join_bytes(ids, self.token_bytes, self.end_ids).decode("utf-8", "replace")
 
+    def _content(self, value: Any) -> Any:
+        """A JSON value with a stand-in for every text of a special token in its strings.
+
+        Stand-ins begin and end with characters that Unicode reserves for such use; `_encode` resolves them.
+        """
+        if isinstance(value, str):
+            return self._special_text.sub(lambda found: self._stand_ins[found[0]], value)
+        if isinstance(value, list):
+            return [self._content(item) for item in value]
+        if isinstance(value, dict):
+            return {self._content(key): self._content(item) for key, item in value.items()}
+        return value
+
     def _encode(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer(text, add_special_tokens=False).input_ids)
+        """The ids of a text. What stand-ins stand for becomes text, any other special token its id."""
+        plain: list[range] = []  # the characters that stand-ins stand for
+        whole, end = "", 0
+        for found in self._stand_in.finditer(text):
+            whole += text[end : found.start()]
+            special = self._special[int(found[0][1:-1])]
+            plain.append(range(len(whole), len(whole) + len(special)))
+            whole, end = whole + special, found.end()
+        if not plain:
+            return tuple(self.tokenizer(text, add_special_tokens=False).input_ids)
+        whole += text[end:]
+        encoded = self.tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+        ids: list[int] = []
+        for i, (start, stop) in zip(encoded.input_ids, encoded.offset_mapping, strict=True):
+            if i in self._special and any(start <= span.start < stop for span in plain):
+                written = whole[start:stop]
+                ids += self.tokenizer(written, add_special_tokens=False, split_special_tokens=True).input_ids
+            else:
+                ids.append(i)
+        return tuple(ids)
 
     def _template(self, messages: list[dict[str, Any]], tools: Iterable[Tool]) -> str:
-        specs = [tool.spec() for tool in tools]
+        specs = [self._content(tool.spec()) for tool in tools]
         return self.tokenizer.apply_chat_template(
             messages, tools=specs or None, add_generation_prompt=True, tokenize=False, **TEMPLATE_OPTIONS
         )
 
     def _messages(self, messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Messages as the template takes them: content is text everywhere, earlier calls stand in the dialect, which a
-        template that writes calls does itself in Hermes form.
+        """Messages as the template takes them: content is text everywhere, and earlier calls stand in the dialect.
+
+        A template that writes them in the dialect's form itself is given the calls.
         """
         shown = []
-        for message in messages:
+        for original in messages:
+            message = self._content(original)
             content = message.get("content") or ""
             if not isinstance(content, str):
                 content = json.dumps(content, ensure_ascii=False)
@@ -175,14 +214,18 @@ class Prompter:
         ]
         turn = self._template(messages, []).rpartition(answer)[2]
         ids = self._encode(turn)
-        special = {i for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
         before_question = len(self._encode(turn.partition(SELF_EVALUATION_QUESTION)[0]))
         for i in range(before_question):
-            if ids[i] in special:
+            if ids[i] in self._special:
                 return ids[i], ids[i + 1 :]
         if self.tokenizer.eos_token_id is None:
             raise UserError("the tokenizer has no end-of-turn token, expected one in its chat template or eos_token")
         return self.tokenizer.eos_token_id, ids
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
+    """Matches the longest of the texts; nothing when there are none."""
+    return re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))) or r"(?!)")
 
 
 def _generation_ends(tokenizer: Any) -> list[int | None]:

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from itool.toolcall import dialects
 from itool.toolcall.checker import check
+from itool.toolcall.dialects import DIALECTS
 from itool.toolcall.schema import validate
 from itool.toolcall.types import Task, Unparseable
 from itool.toolcall.values import scalars
@@ -16,8 +16,6 @@ from stages.synthesis.programs import Program, execute
 from stages.synthesis.scenarios import SCENARIOS
 from stages.synthesis.values import Entities, said, words
 from stages.synthesis.world import SimulationError
-
-DIALECTS = ("pythonic", "hermes")
 
 
 @dataclass(frozen=True)
@@ -55,10 +53,10 @@ def format_error(task: Task) -> tuple[str, str] | None:
                 return "argument against schema", problems[0]
     if not answer.calls and not answer.text.strip():
         return "empty answer", ""
-    for name in DIALECTS:
-        rendered = dialects.get(name).render(answer)
+    for name, dialect in DIALECTS.items():
+        rendered = dialect.render(answer)
         try:
-            parsed = dialects.get(name).parse(rendered)
+            parsed = dialect.parse(rendered)
         except Unparseable as error:
             return "does not parse back", f"{name}: {rendered}: {error.reason}"
         verdict = check(parsed, task.reference, task.tools, strict=True)

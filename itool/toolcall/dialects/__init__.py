@@ -1,5 +1,7 @@
-"""Finds a dialect by its name in params.yaml, and reads answers in it. A dialect is a module with `render`, `parse` and
-`Scanner`.
+"""The dialects by their names in params.yaml, and reading answers in them.
+
+A dialect is a module with `render`, `parse`, `Scanner` and `IN_TEMPLATES`, and it registers here alone. `IN_TEMPLATES`:
+whether chat templates that write the `tool_calls` of earlier turns write them in this dialect.
 """
 
 from types import ModuleType
@@ -7,10 +9,12 @@ from types import ModuleType
 from itool.toolcall.dialects import hermes, pythonic
 from itool.toolcall.types import Answer, Unparseable
 
+DIALECTS: dict[str, ModuleType] = {"pythonic": pythonic, "hermes": hermes}
+
 
 def get(name: str) -> ModuleType:
-    """The module of "pythonic" or "hermes"; KeyError for any other name, which params.yaml cannot hold."""
-    return {"pythonic": pythonic, "hermes": hermes}[name]
+    """The module of a dialect. KeyError for a name that is not registered, which params.yaml cannot hold."""
+    return DIALECTS[name]
 
 
 def read_answer(dialect: ModuleType, text: str, finished: bool) -> Answer | Unparseable:

@@ -6,6 +6,7 @@ from itool.toolcall.grammar import END, SPACE, Grammar, JsonText, Reading
 from itool.toolcall.types import Answer, Call
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
+IN_TEMPLATES = True
 FOREIGN = ("parameters",)  # another family's word for the arguments: a call that has it is no call without arguments
 
 

@@ -6,6 +6,7 @@ import re
 from itool.toolcall.grammar import END, JSON_ESCAPES, JSON_WORDS, SPACE, Grammar, Reading
 from itool.toolcall.types import Answer, Call, Unparseable
 
+IN_TEMPLATES = False
 NUMBER = re.compile(
     r"[+-]?(?:(?:0(?:_?0)*|[1-9](?:_?[0-9])*)(?:\.(?:[0-9](?:_?[0-9])*)?)?|\.[0-9](?:_?[0-9])*)"
     r"(?:[eE][+-]?[0-9](?:_?[0-9])*)?"
