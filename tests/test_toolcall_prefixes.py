@@ -14,6 +14,7 @@ from itool.toolcall.checker import check, consistent, fragment_error
 from itool.toolcall.dialects import hermes, pythonic
 from itool.toolcall.scanner import cut, join_bytes
 from itool.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool
+from itool.toolcall.wording import text_could_be_right
 
 BOTH = pytest.mark.parametrize("module", [pythonic, hermes], ids=["pythonic", "hermes"])
 
@@ -225,6 +226,7 @@ NESTED = Reference(Kind.CALLS, (ReferenceCall("f", {"a": [1], "o": [{"x": "New Y
         ("a=", True),
         ("a=1", True),
         ("a=1.", True),
+        ("a=2.", False),
         ("a=1e", True),
         ("a=10", False),
         ("a=-", False),
@@ -251,5 +253,42 @@ def test_text_answers() -> None:
     assert consistent("Which start date?", question, TOOLS, False, pythonic, ended=True)
     assert not consistent("Which city?", question, TOOLS, False, pythonic, ended=True)
     assert fragment_error("W", "hich city?", question, TOOLS, False, pythonic, ended=True) == ErrorKind.WRONG_TEXT
-    assert not consistent("What? No tool", refusal, TOOLS, False, pythonic)
+    assert consistent("What? No tool", refusal, TOOLS, False, pythonic)
+    call = "No tool does that, so I use f(a=1)"
+    assert not consistent(call, refusal, TOOLS, False, pythonic)
+    assert fragment_error("N", call[1:], refusal, TOOLS, False, pythonic) == ErrorKind.SHOULD_NOT_CALL
+    report = Reference(Kind.REPORT, values=("5",), text="It is 5.")
+    assert consistent("1 2 3 4", report, TOOLS, False, pythonic)  # the last may become 45 or 5
+    assert not consistent("1 2 3 4 6", report, TOOLS, False, pythonic)
+    assert fragment_error("1", " 2 3 4 6", report, TOOLS, False, pythonic) == ErrorKind.WRONG_TEXT
     assert not consistent("", refusal, TOOLS, False, pythonic, ended=True)
+
+
+WORDS = st.sampled_from(
+    "I cannot do that . ? ! No tool fits Please tell me the date Which date is sunny 5 5.0 21 2024-05-01 May 1 1. \n "
+    '<think> </think> [f(a=1)] f( ) = [ g (c: "name": "f" "arguments" {} <tool_call> successfully until'.split(" ")
+)
+TEXT_REFERENCES = [
+    Reference(Kind.REFUSAL),
+    Reference(Kind.QUESTION, parameters=(("f", "date"),)),
+    Reference(Kind.REPORT, values=("5",), text="It is 5."),
+    Reference(Kind.REPORT, values=("sunny", "2024-05-01")),
+]
+
+
+@pytest.mark.parametrize("reference", TEXT_REFERENCES, ids=lambda reference: f"{reference.kind}-{reference.values}")
+@given(
+    words=st.lists(WORDS, max_size=60),
+    opening=st.sampled_from(["", "I cannot do that. ", "It is 5 sunny 2024-05-01. ", "<think>f(a=1)</think> "]),
+    closing=st.sampled_from(["", " Which date?", " 5 sunny May 1"]),
+    space=st.sampled_from(["", " "]),
+)
+@settings(deadline=None, max_examples=200)
+def test_no_beginning_of_a_right_text_is_lost(
+    reference: Reference, words: list[str], opening: str, closing: str, space: str
+) -> None:
+    text = opening + space.join(words) + closing
+    lost = [not text_could_be_right(text[:end], reference, TOOLS) for end in range(len(text) + 1)]
+    assert lost == sorted(lost)  # what is lost stays so
+    if check(Answer(text=text), reference, TOOLS, False).right:
+        assert not any(lost)

@@ -10,7 +10,7 @@ from itool.files import parse_json
 from itool.toolcall.schema import parse_tools
 from itool.toolcall.types import OWN, Kind, Reference, ReferenceCall, Task, Tool
 from itool.toolcall.values import scalars
-from itool.toolcall.wording import text_share
+from itool.toolcall.wording import asks_for, tells_value
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
@@ -132,14 +132,10 @@ def _reference(message: dict[str, Any], history: tuple[dict[str, Any], ...], too
     if results:
         found = [scalar for result in reversed(results) for scalar in scalars(_json_or_text(result))]
         values = dict.fromkeys(value if isinstance(value, str) else json.dumps(value) for value in found)
-        told = [
-            value
-            for value in values
-            if value.strip() and text_share(text, Reference(Kind.REPORT, values=(value,))) == 1
-        ]
+        told = [value for value in values if value.strip() and tells_value(text, value)]
         return Reference(Kind.REPORT, values=tuple(told), text=text)
     required = [(tool.name, name) for tool in tools for name in tool.parameters.get("required", [])]
-    asked = [each for each in required if text_share(text, Reference(Kind.QUESTION, parameters=(each,))) == 1]
+    asked = [each for each in required if asks_for(text, each[1])]
     return Reference(Kind.QUESTION if asked else Kind.REFUSAL, parameters=tuple(asked), text=text)
 
 

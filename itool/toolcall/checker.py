@@ -15,7 +15,7 @@ from itool.toolcall.grammar import Grammar
 from itool.toolcall.schema import type_errors, types_of
 from itool.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool, Unparseable
 from itool.toolcall.values import begun_type, could_become, same_value
-from itool.toolcall.wording import text_could_be_right, text_share
+from itool.toolcall.wording import holds_call, text_could_be_right, text_share
 
 Errors = list[tuple[ErrorKind, str]]
 
@@ -39,7 +39,11 @@ class Verdict:
 
 
 def check(answer: Answer | Unparseable, reference: Reference, tools: Iterable[Tool], strict: bool) -> Verdict:
-    """Judges a whole answer. `strict`: strings must be equal exactly, else as the Berkeley leaderboard has them."""
+    """Judges a whole answer. `strict`: strings must be equal exactly, else as the Berkeley leaderboard has them.
+
+    Where text is asked for, text that holds a call in any form is a call.
+    """
+    tools = list(tools)
     if isinstance(answer, Unparseable):
         return _verdict([(ErrorKind.UNPARSEABLE, answer.path)], 0.0)
     if reference.kind is Kind.CALLS and not answer.calls:
@@ -47,7 +51,9 @@ def check(answer: Answer | Unparseable, reference: Reference, tools: Iterable[To
     if reference.kind is not Kind.CALLS:
         if answer.calls:
             return _verdict([(ErrorKind.SHOULD_NOT_CALL, "choice")], 0.0)
-        share = text_share(answer.text, reference)
+        if holds_call(answer.text, tools):
+            return _verdict([(ErrorKind.SHOULD_NOT_CALL, "text")], 0.0)
+        share = text_share(answer.text, reference, tools)
         if share == 1.0:
             return _verdict([], 1.0)
         return _verdict([(ErrorKind.WRONG_TEXT, "text")], (1 + share) / 2 if answer.text.strip() else 0.0)
@@ -235,12 +241,19 @@ def _prefix_errors(scanner: Grammar, reference: Reference, tools: dict[str, Tool
     if scanner.talks:
         if reference.kind is Kind.CALLS:
             return [(ErrorKind.SHOULD_CALL, "choice")]
-        text = scanner.data.decode("utf-8", "replace")
-        fine = text_share(text, reference) == 1.0 if scanner.ended else text_could_be_right(text, reference)
-        return [] if fine else [(ErrorKind.WRONG_TEXT, "text")]
+        return _text_errors(scanner, reference, list(tools.values()))
     if reference.kind is not Kind.CALLS:
         return [(ErrorKind.SHOULD_NOT_CALL, "choice")]
     return _begun_errors(scanner, reference.calls, tools, strict)
+
+
+def _text_errors(scanner: Grammar, reference: Reference, tools: Sequence[Tool]) -> Errors:
+    text = scanner.data.decode("utf-8", "replace")
+    if holds_call(text, tools):
+        return [(ErrorKind.SHOULD_NOT_CALL, "text")]
+    whole = scanner.ended
+    fine = text_share(text, reference, tools) == 1.0 if whole else text_could_be_right(text, reference, tools)
+    return [] if fine else [(ErrorKind.WRONG_TEXT, "text")]
 
 
 def _begun_errors(scanner: Grammar, expected: Sequence[ReferenceCall], tools: dict[str, Tool], strict: bool) -> Errors:

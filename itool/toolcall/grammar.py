@@ -143,8 +143,9 @@ class Grammar:
             self.talks = self.presumed
         call = self.open
         if self.token == "bare" and call.argument is not None and not call.containers:
-            value = self.bare_value(self.token_text())
-            if value is not Ellipsis:
+            text = self.token_text()
+            value = self.bare_value(text)
+            if value is not Ellipsis and text[-1].isalnum():  # `5.` may go on as `5.5`
                 call.arguments[call.argument], call.argument, self.token = value, None, ""
 
     def token_text(self) -> str:
