@@ -25,10 +25,11 @@ NAME_WEIGHT = 1000.0  # calls of one name are matched first, whatever their argu
 
 @dataclass(frozen=True)
 class Verdict:
-    """error and path: of the first wrong fragment (None and "" when right); errors: of all, in the order of the answer.
+    """What the checker finds about a whole answer.
 
-    outcome: O, in 0..1 [X]: the share of the reference's fragments that the answer matches, less its spurious ones;
-    1 only when right.
+    error and path: of the first wrong fragment, None and "" when the answer is right. errors: all of them, in the order
+    of the answer. outcome: O, in 0..1 [X], the share of the reference's fragments that the answer matches, less its
+    spurious ones; it is 1 only when the answer is right.
     """
 
     right: bool
@@ -131,7 +132,7 @@ def _check_calls(
 
 
 def _assign(rows: int, columns: int, weight: Callable[[int, int], float]) -> dict[int, int]:
-    """The heaviest matching of rows to columns, without pairs of no weight."""
+    """The column of each row in the matching of the greatest total weight; pairs of weight 0 are left out."""
     if rows == columns == 1:
         return {0: 0} if weight(0, 0) > 0 else {}
     weights = np.array([[weight(row, column) for column in range(columns)] for row in range(rows)]).reshape(
@@ -142,7 +143,7 @@ def _assign(rows: int, columns: int, weight: Callable[[int, int], float]) -> dic
 
 
 def _rows(rows: int, columns: int, pairs: dict[int, int]) -> list[int | None]:
-    """For every call its expected call; -1 where it stands in for another function; None where it is one too many."""
+    """The expected call of every call: -1 where it is written instead of an expected one, None where it is surplus."""
     instead = columns - len(pairs)
     matches: list[int | None] = []
     for row in range(rows):
@@ -213,7 +214,10 @@ def _properties(name: str, tools: dict[str, Tool]) -> dict[str, Any]:
 
 
 def _matched(call: Call, expected: ReferenceCall, tools: dict[str, Tool], strict: bool) -> tuple[int, int]:
-    """How many expected arguments are right (absent ones that may be absent are), and how many are not expected."""
+    """How many expected arguments are right, and how many arguments are not expected.
+
+    An expected argument that is absent and may be absent is right.
+    """
     errors = [kind for kind, _ in _call_errors(call, expected, tools, strict, "")]
     spurious = sum(kind in (ErrorKind.UNKNOWN_PARAMETER, ErrorKind.EXTRA_PARAMETER) for kind in errors)
     return len(expected.arguments) - (len(errors) - spurious), spurious
@@ -233,7 +237,7 @@ def _scan(prefix: str | bytes, dialect: ModuleType, ended: bool) -> Grammar:
 
 
 def _prefix_errors(scanner: Grammar, reference: Reference, tools: dict[str, Tool], strict: bool) -> Errors:
-    """Everything in what was read so far that no continuation can mend."""
+    """All errors in what was read so far that no continuation can mend."""
     if scanner.error:
         return [(ErrorKind.UNPARSEABLE, scanner.error.path)]
     if scanner.talks is None:
@@ -291,7 +295,9 @@ def _begun_errors(scanner: Grammar, expected: Sequence[ReferenceCall], tools: di
 
 
 def _blame(errors: Errors, last: str) -> float:
-    """How ill a call fits. What its last fragment did weighs less: what stands before it was consistent."""
+    """How badly a call fits an expected one. An error of its last fragment weighs less than an earlier one, because
+    all that stands before the last fragment was consistent with the call that is really meant.
+    """
     weights = dict.fromkeys(ErrorKind, 1.0) | {ErrorKind.UNKNOWN_PARAMETER: 2.0, ErrorKind.EXTRA_PARAMETER: 2.0}
     return sum(weights[kind] if kind is ErrorKind.MISSING_PARAMETER or path == last else 10.0 for kind, path in errors)
 

@@ -30,7 +30,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """One assistant turn: either calls (text is empty) or text (calls is empty)."""
+    """One assistant turn: either calls or text, and the other one is empty. Text before calls is not kept."""
 
     calls: tuple[Call, ...] = ()
     text: str = ""
@@ -110,7 +110,7 @@ class ErrorKind(StrEnum):
     WRONG_TYPE = "wrong_type"
     WRONG_FUNCTION = "wrong_function"
     WRONG_COUNT = "wrong_count"  # too many or too few calls
-    SHOULD_NOT_CALL = "should_not_call"
+    SHOULD_NOT_CALL = "should_not_call"  # calls, or holds a call in its text, where text is asked for
     SHOULD_CALL = "should_call"
     WRONG_TEXT = "wrong_text"  # talks, rightly, but says the wrong thing
     UNPARSEABLE = "unparseable"
