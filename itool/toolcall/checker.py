@@ -210,7 +210,8 @@ def _default_is_accepted(name: str, expected: ReferenceCall, properties: dict[st
 
 
 def _properties(name: str, tools: dict[str, Tool]) -> dict[str, Any]:
-    return tools[name].parameters.get("properties", {})
+    properties: dict[str, Any] = tools[name].parameters.get("properties", {})
+    return properties
 
 
 def _matched(call: Call, expected: ReferenceCall, tools: dict[str, Tool], strict: bool) -> tuple[int, int]:
@@ -228,7 +229,7 @@ def _as_bytes(text: str | bytes) -> bytes:
 
 
 def _scan(prefix: str | bytes, dialect: ModuleType, ended: bool) -> Grammar:
-    scanner = dialect.Scanner()
+    scanner: Grammar = dialect.Scanner()
     scanner.feed(_as_bytes(prefix))
     if ended:
         scanner.finish()

@@ -163,9 +163,10 @@ class Prompter:
 
     def _template(self, messages: list[dict[str, Any]], tools: Iterable[Tool]) -> str:
         specs = [self._content(tool.spec()) for tool in tools]
-        return self.tokenizer.apply_chat_template(
+        text: str = self.tokenizer.apply_chat_template(
             messages, tools=specs or None, add_generation_prompt=True, tokenize=False, **TEMPLATE_OPTIONS
         )
+        return text
 
     def _messages(self, messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Messages as the template takes them: content is text everywhere, and earlier calls stand in the dialect.

@@ -194,13 +194,13 @@ def _plain(schema: dict[str, Any], definitions: dict[str, Any], where: str) -> t
     return schema, definitions
 
 
-def _checked(schema: Any, definitions: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
+def _checked(found: Any, definitions: dict[str, Any], where: str, depth: int) -> dict[str, Any]:
     """The schema in the words of the subset."""
-    if not isinstance(schema, dict):
-        raise SchemaError(f"{where}: found {_short(schema)}, expected a JSON Schema object")
+    if not isinstance(found, dict):
+        raise SchemaError(f"{where}: found {_short(found)}, expected a JSON Schema object")
     if depth > MAX_DEPTH:
         raise SchemaError(f"{where}: nested deeper than {MAX_DEPTH} levels")
-    schema, definitions = _plain(schema, definitions, where)
+    schema, definitions = _plain(found, definitions, where)
     for keyword in REFUSED:
         if keyword in schema:
             raise SchemaError(f'{where}.{keyword}: not supported, expected one "type" (or [type, "null"])')

@@ -20,7 +20,7 @@ def same_value(a: Any, b: Any, strict: bool) -> bool:
         return len(a) == len(b) and all(same_value(x, y, strict) for x, y in zip(a, b, strict=True))
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same_value(value, b[key], strict) for key, value in a.items())
-    return a == b
+    return bool(a == b)
 
 
 def lenient(text: str) -> str:

@@ -26,6 +26,7 @@ def read_answer(dialect: ModuleType, text: str, finished: bool) -> Answer | Unpa
     if not finished:
         return Unparseable(len(text.encode()), "cut by the length limit")
     try:
-        return dialect.parse(text)
+        answer: Answer = dialect.parse(text)
     except Unparseable as error:
         return error
+    return answer
