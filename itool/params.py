@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -12,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 from itool.engine import ENGINES
 from itool.errors import UserError
 from itool.toolcall.dialects import DIALECTS
+from itool.training.losses import PAIR_LOSSES
 
 Share = Field(ge=0.0, le=1.0)
 Count = Field(ge=1)
@@ -102,23 +103,37 @@ class Synthesis(Section):
 
 
 class Training(Section):
-    """Supervised fine-tuning."""
+    """What every training of the pipeline has in common. AdamW; its epsilon is 1e-8."""
+
+    scheduler: Literal["linear", "cosine", "constant_with_warmup"]  # of the learning rate, after it has risen
+    betas: list[Annotated[float, Field(ge=0.0, lt=1.0)]] = Field(min_length=2, max_length=2)  # of AdamW
+    weight_decay: float = Field(ge=0.0)  # of AdamW
+    max_grad_norm: float = Field(ge=0.0)  # a longer gradient is scaled down to this norm; 0: never
+
+
+class Updates(Section):
+    """How a model is updated."""
 
     seed: int = Seed
-    epochs: int = Count
     learning_rate: float = Positive
-    batch: int = Count  # samples an update
+    batch: int = Count  # answers an update
     warmup: float = Share  # share of the updates in which the learning rate rises
 
 
-class Decay(Training):
+class Supervised(Updates):
+    """Supervised fine-tuning."""
+
+    epochs: int = Count
+
+
+class Decay(Supervised):
     ratios: list[float] = Field(min_length=2)
     seeds: list[Annotated[int, Seed]] = Field(min_length=1)
     tasks: int = Count  # evaluated at every point, from the test splits
     bootstrap: int = Count
 
 
-class Warmup(Training):
+class Warmup(Supervised):
     easy_to_hard: bool
     self_evaluation: float = Field(ge=0.0, lt=1.0)  # share of the samples that ask "is this answer correct?"
 
@@ -152,16 +167,20 @@ class Fragments(Section):
     visits: int = Count  # least visits of either sibling
 
 
-class Preference(Section):
-    seed: int = Seed
-    loss: Literal["sigmoid", "ipo", "simpo", "sft"]  # sft: the answers alone, without pairs
+class Preference(Updates):
+    loss: str  # of pairs, one of itool.training.losses.PAIR_LOSSES; sft: the answers alone, without pairs
     beta: float = Positive
+    simpo_margin: float = Field(ge=0.0)  # nats a token by which simpo wants chosen to exceed rejected
     sft: float = Field(ge=0.0)  # weight of the right answers' negative log-likelihood
     updates: int = Count
-    checks: int = Count  # evenly spaced models of which the best on validation is kept
-    learning_rate: float = Positive
-    batch: int = Count  # answers an update, with the pairs that branch off them
-    warmup: float = Share
+    checks: int = Count  # checkpoints among which validation picks
+
+    @field_validator("loss")
+    @classmethod
+    def _is_registered(cls, loss: str) -> str:
+        if loss not in (*PAIR_LOSSES, "sft"):
+            raise PydanticCustomError("loss", f"input should be one of {', '.join(PAIR_LOSSES)} or sft")
+        return loss
 
 
 class Evaluation(Section):
@@ -184,6 +203,7 @@ class Params(Section):
     model: Model
     engine: Engine
     synthesis: Synthesis
+    training: Training
     decay: Decay
     warmup: Warmup
     selection: Selection

@@ -12,7 +12,7 @@ from tiny_model import save_model
 from itool.artifacts import DECAY, TASKS, read_table, task_row, write_table
 from itool.errors import UserError
 from itool.toolcall.types import Kind, Reference, Task
-from itool.training.sft import finetune
+from itool.training.trainer import train
 from stages.decay import run as decay
 from stages.decay.analysis import analyse
 
@@ -145,9 +145,9 @@ def test_every_ratio_trains_equally_long_on_a_share_that_contains_the_smaller_on
 
     def recording(rows, *arguments):
         trained.append(rows)
-        finetune(rows, *arguments)
+        return train(rows, *arguments)
 
-    monkeypatch.setattr(decay, "finetune", recording)
+    monkeypatch.setattr(decay, "train", recording)
     caplog.set_level(logging.INFO, "itool")
     decay.run()
     everything = trained[2]

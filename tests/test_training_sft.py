@@ -9,9 +9,8 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from tiny_model import END, ENGINE, digests, logprobs, model_params, save_model, weights
-from transformers import AutoModelForCausalLM, Qwen3ForCausalLM
-from trl.trainer.utils import add_fused_lm_head
+from tiny_model import END, ENGINE, digests, finetune, logprobs, model_params, save_model, weights
+from transformers import AutoModelForCausalLM
 from watched_training import keep_gradients, pretend_two_gpus
 
 from itool import params
@@ -20,8 +19,8 @@ from itool.engine.base import Request, Sampling
 from itool.engine.transformers import TransformersEngine
 from itool.errors import UserError
 from itool.training.models import load_trainable, save
-from itool.training.sft import finetune
-from itool.training.trainer import schedule, score_answers_only
+from itool.training.rows import Collator, Row, schedule
+from itool.training.scoring import score
 
 CHANCE = random.Random(1)
 ROWS = [
@@ -31,7 +30,7 @@ ROWS = [
     )
     for _ in range(20)
 ]
-TRAINING = params.Training(seed=1, epochs=3, learning_rate=0.01, batch=8, warmup=0.2)
+TRAINING = params.Supervised(seed=1, epochs=3, learning_rate=0.01, batch=8, warmup=0.2)
 LORA = params.Lora(rank=2, alpha=4.0, dropout=0.0)
 
 
@@ -86,33 +85,30 @@ def test_of_several_gpus_one_is_used(base, tuned, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("changes", [{}, {"train_embeddings": False}, {"lora": LORA}], ids=["all", "frozen", "lora"])
-@pytest.mark.parametrize("counted", [True, False])
-def test_micro_batches_and_checkpointing_change_no_gradient(base, tmp_path, monkeypatch, changes, counted):
-    """Ten samples in updates of four: the last one is cut into fewer passes. `counted`: whether the model says that it
-    takes the number of an update's tokens, as text models do.
-    """
-    monkeypatch.setattr(Qwen3ForCausalLM, "accepts_loss_kwargs", counted, raising=False)
+def test_micro_batches_and_checkpointing_change_no_gradient(base, tmp_path, monkeypatch, changes):
+    """Ten samples in updates of four: the last one is cut into fewer passes."""
     once = TRAINING.model_copy(update={"epochs": 1, "batch": 4, "learning_rate": 1e-9})
 
     def trained(name, **more):
-        gradients = keep_gradients(monkeypatch, "itool.training.sft")
         model = model_params(base, **changes | more)
-        finetune(ROWS[:10], model, tmp_path / name / "model", once, ENGINE, curves=tmp_path / name / "curves")
+        with monkeypatch.context() as patch:
+            gradients = keep_gradients(patch)
+            finetune(ROWS[:10], model, tmp_path / name / "model", once, ENGINE, curves=tmp_path / name / "curves")
         assert gradients.checkpointed == model.checkpointing
-        return gradients.updates, curve(tmp_path / name, "loss"), curve(tmp_path / name, "loss", "step")
+        figures = [curve(tmp_path / name, each) for each in ("loss", "token_accuracy")]
+        return gradients.updates, [*figures, curve(tmp_path / name, "loss", "step")]
 
-    whole, losses, steps = trained("whole")
+    whole, figures = trained("whole")
     assert len(whole) == 3
     assert sum(gradient.abs().max() > 1e-3 for gradient in whole[0].values()) >= 14
     for micro, checkpointing in ((1, False), (2, False), (None, True), (2, True)):
-        parts, found, same_steps = trained(f"{micro}-{checkpointing}", micro_batch=micro, checkpointing=checkpointing)
+        parts, found = trained(f"{micro}-{checkpointing}", micro_batch=micro, checkpointing=checkpointing)
         torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-5)
-        assert found == pytest.approx(losses, abs=1e-4)
-        assert same_steps == steps
+        assert found == [pytest.approx(each, abs=1e-4) for each in figures]
 
 
 def test_loss_is_on_the_completion_alone_and_adds_no_end_token(base, tmp_path):
-    one = params.Training(seed=1, epochs=1, learning_rate=1e-9, batch=2, warmup=0.0)
+    one = params.Supervised(seed=1, epochs=1, learning_rate=1e-9, batch=2, warmup=0.0)
     rows = [((1, 2, 3, 4), (97, 98, END)), ((5, 6), (99,))]  # one generated its end, the other did not
     finetune(rows, model_params(base), tmp_path / "model", one, ENGINE, curves=tmp_path / "curves")
     by_hand = -torch.cat([logprobs(base, *row) for row in rows]).mean()
@@ -194,32 +190,29 @@ def test_lora_trains_the_adapter_alone(base, tmp_path):
         finetune(ROWS, model_params(tmp_path / "a"), tmp_path / "c", TRAINING, ENGINE)
 
 
-def test_the_cheap_head_is_trls_head(base):
-    ids = torch.tensor([[1, 2, 3, 97, 98], [4, 99, 100, END, END]])
-    labels = torch.tensor([[-100, -100, -100, 97, 98], [-100, 99, 100, -100, -100]])
-    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
-    results = []
-    for cheap in (False, True):
-        model = AutoModelForCausalLM.from_pretrained(base)
-        add_fused_lm_head(model, outputs=("log_probs", "entropy", "mean_logits", "is_top1"))
-        if cheap:
-            score_answers_only(model)
-        output = model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True, use_cache=False)
-        output.log_probs.sum().backward()
-        gradients = [parameter.grad for parameter in model.parameters()]
-        results.append(
-            [output.log_probs, output.entropy, output.mean_logits, output.is_top1, output.label_mask, *gradients]
-        )
-    torch.testing.assert_close(results[0], results[1], atol=1e-4, rtol=1e-4)
+def test_rows_without_pairs_are_scored_without_a_mask_and_beside_longer_ones(base):
+    rows = [Row((1, 2, 3), (97, 98)), Row((4,), (99,)), Row((5,) * 9, (100, 101, END))]
+    batch = Collator(END)(rows)
+    assert "attention_mask" not in batch
+    assert batch["input_ids"].shape == (3, 11)
+    shapes = []
+    model = AutoModelForCausalLM.from_pretrained(base)
+    model.lm_head.register_forward_pre_hook(lambda _, inputs: shapes.append(inputs[0].shape))
+    found, likeliest = score(model, batch)
+    assert shapes == [(3, 11, 32)]  # seen before the hook that keeps the scored positions, which comes after this one
+    assert len(found) == len(likeliest) == 6
+    alone = torch.cat([logprobs(base, list(row.prompt), list(row.answer)) for row in rows])
+    torch.testing.assert_close(found, alone, atol=1e-5, rtol=1e-5)
 
 
 def test_schedule_shows_every_sample_once_an_epoch_and_groups_lengths():
     chance = random.Random(2)
     lengths = [chance.randint(10, 300) for _ in range(2005)]
-    order = schedule(lengths, 3 * 2005, 32, 1)
+    rows = [Row((1,), (2,) * (length - 1)) for length in lengths]
+    order = schedule(rows, 3 * 2005, 32, 1)
     assert sorted(order) == sorted([*range(2005)] * 3)
-    assert order == schedule(lengths, 3 * 2005, 32, 1) != schedule(lengths, 3 * 2005, 32, 2)
-    begun = schedule(lengths, 2005 + 100, 32, 1)
+    assert order == schedule(rows, 3 * 2005, 32, 1) != schedule(rows, 3 * 2005, 32, 2)
+    begun = schedule(rows, 2005 + 100, 32, 1)
     assert len(begun) == 2105
     assert set(begun) == set(range(2005))
 
@@ -232,7 +225,7 @@ def test_schedule_shows_every_sample_once_an_epoch_and_groups_lengths():
 
 def test_curriculum_goes_from_easy_to_hard_in_the_first_epoch_only():
     difficulty = [i % 10 for i in range(2560)]
-    order = schedule([1] * 2560, 2 * 2560, 8, 1, difficulty)
+    order = schedule([Row((1,), (2,))] * 2560, 2 * 2560, 8, 1, difficulty)
     tenths = [sum(difficulty[i] for i in order[start : start + 256]) / 256 for start in range(0, 5120, 256)]
     assert tenths[:10] == sorted(tenths[:10])
     assert tenths[9] - tenths[0] > 8

@@ -81,10 +81,10 @@ def test_the_samples_ask_about_right_and_wrong_answers_in_turn(tmp_path):
     }
     odd, _, rights_of_odd = self_evaluation_rows(TASKS[:3], 6, prompter, 1, strict=False)
     assert len(set(zip(odd, rights_of_odd, strict=True))) == 6
-    for index, (prompt, completion), right in zip(about, rows, rights, strict=True):
-        asked = prompter.decode(prompt)
+    for index, row, right in zip(about, rows, rights, strict=True):
+        asked = prompter.decode(row.prompt)
         assert SELF_EVALUATION_QUESTION in asked
-        assert completion == ((prompter.yes if right else prompter.no), prompter.end_id)
+        assert row.answer == ((prompter.yes if right else prompter.no), prompter.end_id)
         assert (prompter.dialect.render(TASKS[index].reference.answer()) in asked) or not right
 
 
@@ -92,7 +92,7 @@ def test_samples_too_long_for_the_model_are_passed_over(tmp_path):
     save_tokenizer(tmp_path)
     tokenizer = load_tokenizer(tmp_path)
     _, rows, _ = self_evaluation_rows(TASKS, 8, Prompter(tokenizer, "pythonic", 1000), 1, strict=False)
-    lengths = [len(prompt) + len(completion) for prompt, completion in rows]
+    lengths = [len(row) for row in rows]
     limit = sorted(lengths)[3]
     about, kept, rights = self_evaluation_rows(TASKS, 8, Prompter(tokenizer, "pythonic", limit), 1, strict=False)
     assert kept == [row for row, length in zip(rows, lengths, strict=True) if length <= limit]

@@ -1,7 +1,9 @@
 """A randomly initialised Qwen3 model of a few thousand parameters with the tokenizer of tiny_tokenizer."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -9,6 +11,9 @@ from tiny_tokenizer import save_tokenizer
 from transformers import AutoModelForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
 from itool import params
+from itool.training.models import publish
+from itool.training.rows import Row, schedule
+from itool.training.trainer import train
 
 END = 256
 PEAKED = 0.3  # initializer_range; the default is so flat that greedy decoding would meet ties
@@ -60,6 +65,30 @@ def model_params(folder: Path, lora: params.Lora | None = None, **changes: Any) 
         "checkpointing": False,
     }
     return params.Model(**fields | changes)
+
+
+def all_params(model: params.Model, engine: params.Engine = ENGINE, **training: Any) -> params.Params:
+    """params.yaml with another model and engine, and changes of its section `training`."""
+    shipped = params.load(Path(__file__).parents[1] / "params.yaml")
+    changed = shipped.training.model_copy(update=training)
+    return shipped.model_copy(update={"model": model, "engine": engine, "training": changed})
+
+
+def finetune(
+    rows: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
+    model: params.Model,
+    out: Path,
+    settings: params.Supervised,
+    engine: params.Engine = ENGINE,
+    curves: Path | None = None,
+) -> None:
+    """Supervised fine-tuning of a model on (prompt, completion), as the stages do it, written to `out`."""
+    everything = [Row(*row) for row in rows]
+    order = schedule(everything, settings.epochs * len(rows), settings.batch, settings.seed)
+    with TemporaryDirectory() as folder:
+        whole = all_params(model, engine)
+        (trained,) = train(everything, model.path, folder, whole, settings, order, curves=curves)
+        publish(trained, out, model, engine)
 
 
 def logprobs(folder: Path, prompt: list[int], ids: list[int]) -> torch.Tensor:

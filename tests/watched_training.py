@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import TrainerCallback, TrainingArguments
 
-from itool.training.trainer import train
+from itool.training.trainer import RowTrainer
 
 
 class Gradients(TrainerCallback):
@@ -21,10 +21,16 @@ class Gradients(TrainerCallback):
         self.checkpointed = model.is_gradient_checkpointing
 
 
-def keep_gradients(monkeypatch: pytest.MonkeyPatch, module: str) -> Gradients:
-    """Those of the next training of a module that imports `train`."""
+def keep_gradients(monkeypatch: pytest.MonkeyPatch) -> Gradients:
+    """Those of the trainings to come."""
     gradients = Gradients()
-    monkeypatch.setattr(f"{module}.train", lambda trainer: (trainer.add_callback(gradients), train(trainer)))
+    build = RowTrainer.__init__
+
+    def watched(self: RowTrainer, *args: Any, **options: Any) -> None:
+        build(self, *args, **options)
+        self.add_callback(gradients)
+
+    monkeypatch.setattr(RowTrainer, "__init__", watched)
     return gradients
 
 

@@ -1,23 +1,21 @@
 """Loads models to train and saves them: whole small ones, or a PEFT adapter on a large one."""
 
 import json
-import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import disable_progress_bars
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from itool import params
-from itool.engine.base import is_adapter
+from itool.engine.base import adapter_config, is_adapter
 from itool.engine.transformers import load_adapter, load_whole
 from itool.errors import UserError, one_line
 from itool.files import whole_folder
 from itool.toolcall.prompt import load_tokenizer
+
+CONFIG = "adapter_config.json"
 
 
 def load_trainable(
@@ -26,23 +24,20 @@ def load_trainable(
     """The model of a folder, ready to train, and its tokenizer.
 
     Without model.lora every parameter is trained, in float32, the embeddings only with model.train_embeddings: they
-    move for the words of the training tasks alone, and the layers then misread all others [O]. With model.lora the
-    base of model.path is frozen in the engine's dtype, and the adapter is the one in the folder, or a new one, drawn by
-    `seed`, when the folder holds a whole model. Raises UserError naming the folder when it holds no model, or an
-    adapter although model.lora is null.
+    move for the words of the training tasks alone, and the layers then misread all others [O]. With model.lora an
+    adapter is trained, and what is below it is frozen, in the engine's dtype. It is the adapter in the folder, on the
+    base that it names, or a new one, drawn by `seed`, when the folder holds a whole model. Raises UserError naming the
+    folder when it holds no model, or an adapter although model.lora is null.
     """
     torch.set_num_threads(engine.threads)
     set_seed(seed)
-    if not sys.stderr.isatty():
-        disable_progress_bars()
-        os.environ["TQDM_DISABLE"] = "1"  # TRL's own bars
     adapted = is_adapter(start)
     if adapted and model.lora is None:
         raise UserError(
             f"{start}: found a PEFT adapter, expected a whole model, since params.yaml has model.lora: null"
         )
     dtype = torch.float32 if model.lora is None else getattr(torch, engine.dtype)
-    whole = load_whole(model.path if adapted else start, dtype)
+    whole = load_whole(adapter_config(start)["base_model_name_or_path"] if adapted else start, dtype)
     if adapted:
         return load_adapter(whole, start, trainable=True), load_tokenizer(start)
     if model.lora is None:
@@ -69,6 +64,11 @@ def save(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path, engine
         write(kept, tokenizer, half_written)
 
 
+def publish(folder: str | Path, out: str | Path, model: params.Model, engine: params.Engine) -> None:
+    """Writes the trained model of a folder to `out`, as `save` does."""
+    save(*load_trainable(folder, model, engine, seed=0), out, engine)
+
+
 def write(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path) -> None:
     """Writes model or adapter as it is, with the tokenizer; the same training gives the same bytes."""
     out = Path(out)
@@ -77,28 +77,13 @@ def write(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path) -> No
         (out / "README.md").unlink(missing_ok=True)  # a model card to be filled in
         whole: Any = model.get_base_model()
         whole.generation_config.save_pretrained(out)  # it says what ends a turn
-        config = out / "adapter_config.json"
-        fields = json.loads(config.read_text())
-        fields = {key: sorted(value) if isinstance(value, list) else value for key, value in fields.items()}
-        config.write_text(
-            json.dumps(fields, indent=2, sort_keys=True) + "\n"
-        )  # PEFT lists the members of sets in any order
+        config = json.loads((out / CONFIG).read_text())
+        write_config({key: sorted(value) if isinstance(value, list) else value for key, value in config.items()}, out)
     else:
         model.save_pretrained(out)
     tokenizer.save_pretrained(out)
 
 
-def write_means(start: str | Path, ends: Sequence[Path], model: params.Model, engine: params.Engine) -> list[Path]:
-    """Writes the models, or adapters, half the way from one folder's to the others' (Wortsman et al. 2022), each beside
-    its end as half-<name>, and returns those folders.
-    """
-    first, tokenizer = load_trainable(start, model, engine, seed=0)
-    halves = [end.with_name(f"half-{end.name}") for end in ends]
-    for end, half in zip(ends, halves, strict=True):
-        mean, _ = load_trainable(end, model, engine, seed=0)
-        with torch.no_grad():
-            for mine, other in zip(mean.parameters(), first.parameters(), strict=True):
-                if mine.requires_grad:
-                    mine.lerp_(other, 0.5)
-        write(mean, tokenizer, half)
-    return halves
+def write_config(fields: dict[str, Any], folder: Path) -> None:
+    """Writes an adapter's configuration in a fixed order: PEFT lists the members of sets in any."""
+    (folder / CONFIG).write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")

@@ -1,109 +1,209 @@
-"""What supervised and preference training share: arguments, order of samples, curves, a cheap head on the CPU."""
+"""Training, the same for supervised fine-tuning and for preferences: a `transformers.Trainer` over rows.
 
-import random
+It overrides what the Trainer documents for that: compute_loss, get_batch_samples and log.
+"""
+
+import gc
 import sys
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from dvclive import Live
-from peft import PeftModel
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
-from trl.trainer.utils import FusedCausalLMOutput
 
-from itool import params
 from itool.log import log
-from itool.training.models import write
+from itool.params import Params, Preference, Updates
+from itool.training.losses import PAIR_LOSSES, negative_log_likelihood
+from itool.training.models import load_trainable, write
+from itool.training.rows import Collator, Row
+from itool.training.scoring import Scorer, check_branches, pair_scores, score, with_reference
 
-WINDOW = 16  # batches among which samples are grouped by length
+# What is written of a training, where it has it: grad_norm before clipping, the rest as RowTrainer names it.
+CURVES = (
+    "loss",
+    "grad_norm",
+    "answer_nll",
+    "token_accuracy",
+    "pair_loss",
+    "chosen_logprob",
+    "rejected_logprob",
+    "margin",
+    "accuracy",
+)
 
 
-def schedule(
-    lengths: Sequence[int], samples: int, batch: int, seed: int, difficulty: Sequence[float] | None = None
-) -> list[int]:
-    """Indices of `samples` samples, epoch after epoch, so that samples of like length share a batch [O].
+@contextmanager
+def memory_released() -> Iterator[None]:
+    """Frees what a decorated function has left behind when it returns.
 
-    Every epoch is shuffled, but with `difficulty` (one a sample) the first goes from easy to hard [P]; the last one may
-    end early. In each window of a few batches the samples are sorted by length, cut into batches, and the batches
-    shuffled.
+    The Trainer, its callbacks and the network refer to each other. Until Python looks for such cycles, weights,
+    gradients and moments would stay on the device while the next model is loaded.
     """
-    chance = random.Random(f"{seed}/schedule")
-    order: list[int] = []
-    while len(order) < samples:
-        indices = list(range(len(lengths)))
-        chance.shuffle(indices)
-        if difficulty is not None and not order:
-            indices.sort(key=difficulty.__getitem__)
-        order += indices
-    del order[samples:]
-    grouped = []
-    for start in range(0, len(order), WINDOW * batch):
-        window = sorted(order[start : start + WINDOW * batch], key=lengths.__getitem__)
-        batches = [window[i : i + batch] for i in range(0, len(window), batch)]
-        # A short batch must stay last, or all batches after it are cut elsewhere.
-        tail = [batches.pop()] if len(batches[-1]) < batch else []
-        chance.shuffle(batches)
-        grouped += [index for indices in batches + tail for index in indices]
-    return grouped
+    yield
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
-def arguments(
-    settings: params.Training | params.Preference, model: params.Model, engine: params.Engine, samples: int, out: Path
-) -> dict[str, Any]:
-    """The keywords of TRL's SFTConfig and DPOConfig for one pass over `samples` samples in the order given.
+@memory_released()
+def train(
+    rows: Sequence[Row],
+    start: str | Path,
+    out: str | Path,
+    params: Params,
+    settings: Updates,
+    order: Sequence[int],
+    checks: int = 1,
+    curves: str | Path | None = None,
+) -> list[Path]:
+    """Trains the model of the folder `start` on rows[order[0]], rows[order[1]], ..., settings.batch of them an update.
 
-    TRL's defaults that would spoil the loss or the artifacts are all set: bf16, gradient checkpointing, truncation,
-    checkpoints.
+    Writes the model to out/1, out/2, ... at `checks` evenly spaced moments, the last at the end, and returns those
+    folders. Supervised fine-tuning [P] minimises the mean negative log-likelihood of an update's learnt tokens. With
+    settings of preference training this has the weight settings.sft [O], and the loss of each pair is added; the pairs'
+    reference is the model of `start`. `curves`: a DVCLive folder. Raises UserError for a model to which a branch is not
+    what the same text alone would be.
     """
+    network, tokenizer = load_trainable(start, params.model, params.engine, settings.seed)
+    args = arguments(params, settings, len(order), out)
+    network.to(args.device)
+    collator = Collator(tokenizer.pad_token_id)
+    scorer = Scorer(network, collator, params.engine)
+    check_branches(scorer, rows, start)
+    rows = with_reference(scorer, rows, order, args.per_device_train_batch_size)
+    checkpoints = Checkpoints(Path(out), checks, -(-len(order) // settings.batch), tokenizer)
+    trainer = RowTrainer(
+        settings,
+        model=network,
+        args=args,
+        data_collator=collator,
+        train_dataset=[rows[index] for index in order],
+        callbacks=[checkpoints, *([Curves(Path(curves))] if curves else [])],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    return list(checkpoints.folders.values())
+
+
+class OneDevice(TrainingArguments):
+    """Arguments for a single device: with several GPUs, the Trainer would give each of them a batch of its own."""
+
+    @property
+    def n_gpu(self) -> int:
+        return min(super().n_gpu, 1)
+
+
+def arguments(params: Params, settings: Updates, samples: int, out: str | Path) -> TrainingArguments:
+    """Those of one pass over `samples` samples in the order given."""
     updates = -(-samples // settings.batch)
-    micro_batch = model.micro_batch or settings.batch
-    return {
-        "output_dir": str(out),
-        "seed": settings.seed,
-        "num_train_epochs": 1,
-        "train_sampling_strategy": "sequential",
-        "per_device_train_batch_size": micro_batch,
-        "gradient_accumulation_steps": settings.batch // micro_batch,
-        "learning_rate": settings.learning_rate,
-        "warmup_steps": round(settings.warmup * updates),
-        "max_length": None,
-        "bf16": engine.dtype == "bfloat16",
-        "fp16": engine.dtype == "float16",
-        "use_cpu": not torch.cuda.is_available(),  # as the engine does; bf16 is refused on a CPU otherwise
-        "gradient_checkpointing": model.checkpointing,
-        "save_strategy": "no",
-        "report_to": [],
-        "logging_steps": max(1, updates // 100),
-        "disable_tqdm": not sys.stderr.isatty(),
-        "dataloader_pin_memory": torch.cuda.is_available(),
-    }
+    micro_batch = params.model.micro_batch or settings.batch
+    training = params.training
+    return OneDevice(
+        output_dir=str(out),
+        seed=settings.seed,
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=settings.batch // micro_batch,
+        learning_rate=settings.learning_rate,
+        warmup_steps=round(settings.warmup * updates),
+        lr_scheduler_type=training.scheduler,
+        adam_beta1=training.betas[0],
+        adam_beta2=training.betas[1],
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        bf16=params.engine.dtype == "bfloat16",
+        fp16=params.engine.dtype == "float16",
+        use_cpu=not torch.cuda.is_available(),  # as the engine does; bf16 is refused on a CPU otherwise
+        gradient_checkpointing=params.model.checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},  # else a frozen embedding would cut the gradient off
+        save_strategy="no",
+        report_to=[],
+        logging_steps=max(1, updates // 100),
+        disable_tqdm=not sys.stderr.isatty(),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        remove_unused_columns=False,  # rows are no columns
+    )
 
 
-def on_one_device(config: TrainingArguments) -> Any:
-    """The config for a single device: with several GPUs, the Trainer would give each of them a batch of its own."""
-    config._n_gpu = min(config.n_gpu, 1)
-    return config
+class RowTrainer(Trainer):
+    """A Trainer whose loss is that of rows. Its figures are exact means, however many passes make an update."""
+
+    loss_is_scaled_for_ga = True  # each pass of an update returns its share of the update's loss
+
+    def __init__(self, settings: Updates, **options: Any) -> None:
+        super().__init__(**options)
+        self.settings = settings
+        self.passes = 1  # of the present update
+        self.sums: defaultdict[str, list[tuple[Tensor, Tensor | float]]] = defaultdict(list)  # with their weights
+
+    def get_batch_samples(self, *args: Any, **options: Any) -> tuple[list[dict[str, Tensor]], Tensor]:
+        """The passes of the next update, and how many tokens it learns."""
+        passes, _ = super().get_batch_samples(*args, **options)
+        self.passes = len(passes)
+        return passes, torch.stack([batch["learnt"].sum() for batch in passes]).sum().clamp(min=1)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Tensor:
+        """The pass's share of the loss of an update that learns `num_items_in_batch` tokens."""
+        logprobs, likeliest = score(model, inputs)
+        learnt = inputs["learnt"]
+        nll = negative_log_likelihood(logprobs, learnt, num_items_in_batch)
+        self._count("token_accuracy", likeliest[learnt].sum(), learnt.sum())
+        if not isinstance(self.settings, Preference):
+            return nll
+        pair_loss = self._pair_loss(logprobs, inputs, self.settings) if len(inputs["reference"]) else nll.new_zeros(())
+        self._count("answer_nll", nll, 1 / self.passes)
+        self._count("pair_loss", pair_loss, 1 / self.passes)
+        return self.settings.sft * nll + pair_loss
+
+    def _pair_loss(self, logprobs: Tensor, inputs: dict[str, Tensor], settings: Preference) -> Tensor:
+        """The sum of the pairs' losses over the answers of an update: every pair weighs the same in every batch."""
+        scores = pair_scores(logprobs, inputs)
+        chosen, rejected = scores.log_ratios
+        margins = settings.beta * (chosen - rejected)
+        self._count("chosen_logprob", scores.chosen.sum(), len(margins))
+        self._count("rejected_logprob", scores.rejected.sum(), len(margins))
+        self._count("margin", margins.sum(), len(margins))
+        self._count("accuracy", (margins > 0).sum(), len(margins))
+        return PAIR_LOSSES[settings.loss](scores, settings).sum() / settings.batch
+
+    def _count(self, name: str, total: Tensor, weight: Tensor | float) -> None:
+        self.sums[name].append((total.detach(), weight))
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Logs the means of the figures since the last log, too."""
+        for name, counted in self.sums.items():
+            weight = float(sum(weight for _, weight in counted))
+            if weight:
+                logs[name] = float(sum(total for total, _ in counted)) / weight
+        self.sums.clear()
+        super().log(logs, start_time)
 
 
 class Curves(TrainerCallback):
-    """Writes what the Trainer logs to a DVCLive folder. `names`: the Trainer's name of a metric -> its name there.
+    """Writes CURVES to a DVCLive folder.
 
     Nothing that differs between two runs is written: no time, no rate, no memory.
     """
 
-    def __init__(self, folder: Path, names: dict[str, str]) -> None:
+    def __init__(self, folder: Path) -> None:
+        from dvclive import Live  # more than a second to import
+
         self.live = Live(str(folder), dvcyaml=False, save_dvc_exp=False)
-        self.names = names
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if "loss" not in logs:  # the summary at the end, which is about time
             return
         self.live.step = state.global_step
-        for name, ours in self.names.items():
-            if name in logs:  # a batch without pairs has none of their figures
-                self.live.log_metric(ours, logs[name])
+        for name in CURVES:
+            if name in logs:
+                self.live.log_metric(name, logs[name])
         self.live.make_summary()
         if state.global_step * 10 // state.max_steps > (state.global_step - args.logging_steps) * 10 // state.max_steps:
             log.info("update %d of %d: loss %.4f", state.global_step, state.max_steps, logs["loss"])
@@ -122,53 +222,3 @@ class Checkpoints(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
         if state.global_step in self.folders:
             write(model, self.tokenizer, self.folders[state.global_step])
-
-
-def train(trainer: Trainer) -> None:
-    """Trains to the end, quietly."""
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-
-
-def score_answers_only(model: Any) -> None:
-    """Makes TRL's fused head, `model(..., labels=labels, fused_lm_head=True)`, cheap on a CPU, and only there [O].
-
-    TRL skips the positions without label on Triton devices only; elsewhere it projects the whole prompt on the
-    vocabulary, which costs a small model nearly half of its step. Here the model's own head sees labelled positions
-    alone. Batches are padded on the right, where the causal mask alone keeps the padding out, so the slower attention
-    mask is left out too.
-    """
-    if model.device.type != "cpu":
-        return
-    causal: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    inner, head = causal.forward, causal.get_output_embeddings()
-
-    def forward(*args: Any, fused_lm_head: bool = False, labels: torch.Tensor | None = None, **kwargs: Any) -> Any:
-        if not fused_lm_head:
-            return inner(*args, labels=labels, **kwargs)
-        assert labels is not None
-        labels = labels[:, 1:]  # [B, L-1]
-        mask = labels != -100  # N of them
-        kwargs.pop("attention_mask", None)
-        hook = head.register_forward_pre_hook(lambda _, inputs: inputs[0][:, :-1][mask][None])  # [1, N, H]
-        try:
-            output = inner(*args, **kwargs)
-        finally:
-            hook.remove()
-        logits = output.logits[0].float()  # [N, V]
-        logprobs = logits.log_softmax(-1)
-
-        def spread(kept: torch.Tensor) -> torch.Tensor:
-            """[N] -> [B, L-1], zero where there is no label."""
-            return kept.new_zeros(mask.shape).masked_scatter(mask, kept)
-
-        return FusedCausalLMOutput(
-            log_probs=spread(logprobs.gather(-1, labels[mask][:, None])[:, 0]),
-            entropy=spread(-(logprobs.detach().exp() * logprobs.detach()).sum(-1)),
-            mean_logits=spread(logits.detach().mean(-1)),
-            is_top1=spread(logits.detach().argmax(-1) == labels[mask]),
-            label_mask=mask,
-            aux_loss=getattr(output, "aux_loss", None),
-        )
-
-    causal.forward = forward

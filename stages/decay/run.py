@@ -17,11 +17,12 @@ from itool.engine import open_local
 from itool.errors import UserError
 from itool.files import write_json
 from itool.log import log
-from itool.params import load
+from itool.params import Params, load
 from itool.statistics import apportion
 from itool.toolcall.prompt import Prompter, load_tokenizer
 from itool.toolcall.types import Task
-from itool.training.sft import finetune
+from itool.training.rows import Row, schedule
+from itool.training.trainer import train
 from stages.decay.analysis import analyse
 
 TRAIN, TEST = "data/synthesis/train.parquet", "data/synthesis/test.parquet"
@@ -38,27 +39,19 @@ def run() -> None:
         raise UserError(f"params.yaml: decay.seeds: found {settings.seeds}, expected each seed once")
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
     tasks = stratified(read_tasks(TEST), settings.tasks, settings.seed)
-    train = [prompter.sample(task) for task in read_tasks(TRAIN)]
-    sizes = sample_sizes(len(train), settings.ratios)
+    samples = [Row(*prompter.sample(task)) for task in read_tasks(TRAIN)]
+    sizes = sample_sizes(len(samples), settings.ratios)
     updated = max(sizes.values())
     points = []
     for seed in settings.seeds:
-        order = list(range(len(train)))
+        order = list(range(len(samples)))
         random.Random(f"{settings.seed}/decay/{seed}").shuffle(order)
         for ratio, size in sizes.items():
             # A larger share contains the smaller ones; a smaller one is repeated until it gives as many updates.
-            rows = [train[i] for i in islice(cycle(order[:size]), updated)]
-            with tempfile.TemporaryDirectory() as folder:
-                finetune(rows, params.model, folder, settings.model_copy(update={"seed": seed}), params.engine)
-                engine = open_local(folder, params.engine, prompter.end_ids)
-                answers = answer(engine, prompter, tasks, params.evaluation, params.engine.max_tokens)
-            log.info(
-                "ratio %g (%d samples), seed %d: %.1f%%",
-                ratio,
-                size,
-                seed,
-                100 * answers["right"].sum() / answers.height,
-            )
+            rows = [samples[i] for i in islice(cycle(order[:size]), updated)]
+            answers = answers_after(rows, seed, tasks, prompter, params)
+            right = 100 * answers["right"].sum() / answers.height
+            log.info("ratio %g (%d samples), seed %d: %.1f%%", ratio, size, seed, right)
             columns = {"ratio": pl.lit(ratio), "samples": pl.lit(size), "seed": pl.lit(seed)}
             points.append(
                 answers.with_columns(**columns).select(pl.col(name).cast(kind) for name, kind in DECAY.items())
@@ -68,6 +61,18 @@ def run() -> None:
     write_table(everything, DECAY, "data/decay/points.parquet")
     write_json(figures, "metrics/decay.json")
     log.info("verdict on the gain per doubling: %s", figures["verdict"])
+
+
+def answers_after(
+    rows: Sequence[Row], seed: int, tasks: Sequence[Task], prompter: Prompter, params: Params
+) -> pl.DataFrame:
+    """The answers to the tasks, a PREDICTIONS table, of the base fine-tuned on the rows with a seed."""
+    settings = params.decay.model_copy(update={"seed": seed})
+    order = schedule(rows, settings.epochs * len(rows), settings.batch, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        (model,) = train(rows, params.model.path, folder, params, settings, order)
+        engine = open_local(model, params.engine, prompter.end_ids)
+        return answer(engine, prompter, tasks, params.evaluation, params.engine.max_tokens)
 
 
 def sample_sizes(available: int, ratios: Sequence[float]) -> dict[float, int]:

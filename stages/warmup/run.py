@@ -1,6 +1,7 @@
 """The stage `warmup`: supervised fine-tuning from easy to hard [P], with self-evaluation samples in the mixture."""
 
 import random
+import tempfile
 from collections.abc import Sequence
 
 from itool.artifacts import read_tasks
@@ -13,7 +14,9 @@ from itool.params import load
 from itool.statistics import auc
 from itool.toolcall.prompt import Prompter, load_tokenizer
 from itool.toolcall.types import Task
-from itool.training.sft import Row, finetune
+from itool.training.models import publish
+from itool.training.rows import Row, schedule
+from itool.training.trainer import train
 from stages.warmup.corrupt import corrupt, difficulty, gather
 
 TRAIN, VALIDATION = "data/synthesis/train.parquet", "data/synthesis/validation.parquet"
@@ -26,16 +29,18 @@ def run() -> None:
     settings = params.warmup
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
     tasks = read_tasks(TRAIN)
-    answers = [prompter.sample(task) for task in tasks]
+    answers = [Row(*prompter.sample(task)) for task in tasks]
     count = round(len(tasks) * settings.self_evaluation / (1 - settings.self_evaluation))
     about, questions, _ = self_evaluation_rows(tasks, count, prompter, settings.seed, params.evaluation.strict)
     hard = difficulty(tasks)
     hard += [hard[index] for index in about]
     log.info("warmup: %d answers and %d self-evaluations", len(answers), len(questions))
-    order = hard if settings.easy_to_hard else None
-    finetune(
-        answers + questions, params.model, MODEL, settings, params.engine, curves="data/curves/it0", difficulty=order
-    )
+    rows = answers + questions
+    difficulties = hard if settings.easy_to_hard else None
+    order = schedule(rows, settings.epochs * len(rows), settings.batch, settings.seed, difficulties)
+    with tempfile.TemporaryDirectory() as folder:
+        (trained,) = train(rows, params.model.path, folder, params, settings, order, curves="data/curves/it0")
+        publish(trained, MODEL, params.model, params.engine)
 
     held_out = read_tasks(VALIDATION)
     _, questions, right = self_evaluation_rows(
@@ -58,9 +63,9 @@ def self_evaluation_rows(
 ) -> tuple[list[int], list[Row], list[bool]]:
     """About `count` samples that ask "is this answer correct?", right and wrong answers in turn.
 
-    Returns the index of each sample's task, its (prompt ids, completion ids), and whether its answer is right. Tasks
-    come in random order, again from the start when all were used; a task for which no wrong answer is found, or whose
-    sample is too long for the model, is passed over in its turn.
+    Returns the index of each sample's task, its row, and whether its answer is right. Tasks come in random order, again
+    from the start when all were used; a task for which no wrong answer is found, or whose sample is too long for the
+    model, is passed over in its turn.
     """
     chance = random.Random(f"{seed}/self-evaluation")
     material = gather(tasks)
@@ -79,7 +84,7 @@ def self_evaluation_rows(
         if len(prompt) + len(completion) > prompter.max_length:
             continue
         about.append(index)
-        rows.append((prompt, completion))
+        rows.append(Row(prompt, completion))
         rights.append(right)
     return about, rows, rights
 
@@ -88,7 +93,7 @@ def self_evaluation_auc(
     engine: Engine, prompter: Prompter, rows: Sequence[Row], rights: Sequence[bool]
 ) -> float | None:
     """The share of (right, wrong) couples whose right answer has the higher C; None when there are no couples."""
-    return auc(log_odds(engine, [prompt for prompt, _ in rows], prompter.yes, prompter.no), rights)
+    return auc(log_odds(engine, [row.prompt for row in rows], prompter.yes, prompter.no), rights)
 
 
 if __name__ == "__main__":
