@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from itool import params
 from tests.smoke import ROOT, lay_over
 
@@ -64,9 +66,23 @@ ARMS = RIVALS | ABLATIONS | LARGER | BIG
 
 
 def base_parameters(profile: Path | None = None) -> dict[str, Any]:
-    """params.yaml, with the values of the profile (YAML as tests/smoke.yaml) laid over it."""
+    """params.yaml, with the values of a profile laid over it: a file of the options that `dvc exp run` takes."""
     fields = params.read(ROOT / "params.yaml")
-    return lay_over(fields, params.read(profile)) if profile else fields
+    return lay_over(fields, options(profile.read_text())) if profile else fields
+
+
+def options(text: str) -> dict[str, Any]:
+    """What options such as `-S warmup.epochs=6` set, in the form of params.yaml."""
+    fields: dict[str, Any] = {}
+    for option in text.split():
+        name, equals, value = option.lstrip("+").partition("=")
+        *sections, key = name.split(".")
+        inner = fields
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        if equals:
+            inner[key] = YAML(typ="safe", pure=True).load(value)
+    return fields
 
 
 def changes(arm: str, seed: int, base: dict[str, Any], rate: float | None = None) -> dict[str, Any]:

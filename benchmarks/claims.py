@@ -187,7 +187,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
     parser.add_argument("--last", choices=MODELS[1:], default="it3", help="the iteration that rates are judged by")
     parser.add_argument("--jobs", type=int, default=1, help="arms that run at a time")
-    parser.add_argument("--profile", type=Path, help="YAML that is laid over params.yaml")
+    parser.add_argument("--profile", type=Path, help="options as of `dvc exp run`, e.g. profiles/full")
     parser.add_argument("--where", nargs="+", default=[], metavar="NAME=VALUE", help="the runs that `table` shows")
     return parser.parse_args()
 

@@ -26,10 +26,11 @@ from itool.artifacts import read_table, write_table
 from itool.errors import UserError
 from itool.metrics import GROUPS, group
 from itool.toolcall.types import SIMPLE
-from tests.smoke import INPUTS, ROOT
+from tests.smoke import ROOT
 
 TABLE = ROOT / "benchmarks/results.parquet"
 CODE = ("itool", "stages", "dvc.yaml")
+DATA = ("data/base", "data/tools", "data/phrases", "data/entities.json", "data/conversations.jsonl")
 INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # with these, sums are rounded differently
 APPENDING = threading.Lock()
 
@@ -206,7 +207,7 @@ def provenance() -> dict[str, Any]:
 
 def clean_commit() -> str:
     """The commit of the checkout. Raises UserError when what a run is made of differs from it."""
-    if changed := git("status", "--porcelain", "--", *INPUTS, "params.yaml"):
+    if changed := git("status", "--porcelain", "--", *CODE, *DATA, "params.yaml"):
         raise UserError(f"{changed.split()[1]}: not as committed, and a result names its commit; commit it first")
     return git("rev-parse", "HEAD")
 

@@ -45,12 +45,14 @@ def test_an_arm_is_a_valid_set_of_parameters_that_differs_from_the_others(arm: s
 
 
 def test_a_profile_is_laid_over_the_parameters(tmp_path: Path) -> None:
-    (tmp_path / "full.yaml").write_text("synthesis: {train: 12345}\n")
-    fields = arms.base_parameters(tmp_path / "full.yaml")
+    (tmp_path / "full").write_text(
+        "-S synthesis.train=12345 -S decay.ratios=[0.5,1]\n-S ++iterations.it1.previous=it0\n"
+    )
+    fields = arms.base_parameters(tmp_path / "full")
     assert fields["synthesis"] == BASE["synthesis"] | {"train": 12345}
-    assert {name: value for name, value in fields.items() if name != "synthesis"} == {
-        name: value for name, value in BASE.items() if name != "synthesis"
-    }
+    assert fields["decay"]["ratios"] == [0.5, 1]
+    assert fields["iterations"] == {"it1": {"previous": "it0"}}
+    assert fields["warmup"] == BASE["warmup"]
 
 
 def append(benchmark: str, arm: str, seed: int, base: dict[str, Any] = BASE, **columns: Any) -> None:
@@ -214,7 +216,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with the files that results hang on."""
     for module in (results, claims):
         monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(results, "INPUTS", ("stages", "dvc.yaml"))
     monkeypatch.setattr(results, "TABLE", tmp_path / "results.parquet")
     monkeypatch.setattr(claims, "COPIES", tmp_path / "copies")
     tasks = [Task("t", split, scenario, ()) for split, scenario in zip(SPLITS, SCENARIOS, strict=True)]
