@@ -69,7 +69,7 @@ def train(
     what the same text alone would be.
     """
     network, tokenizer = load_trainable(start, params.model, params.engine, settings.seed)
-    args = arguments(params, settings, len(order), out)
+    args = OneDevice(**options(params, settings, len(order), out))
     network.to(args.device)
     collator = Collator(tokenizer.pad_token_id)
     scorer = Scorer(network, collator, params.engine)
@@ -97,37 +97,37 @@ class OneDevice(TrainingArguments):
         return min(super().n_gpu, 1)
 
 
-def arguments(params: Params, settings: Updates, samples: int, out: str | Path) -> TrainingArguments:
-    """Those of one pass over `samples` samples in the order given."""
+def options(params: Params, settings: Updates, samples: int, out: str | Path) -> dict[str, Any]:
+    """The TrainingArguments of one pass over `samples` samples in the order given."""
     updates = -(-samples // settings.batch)
     micro_batch = params.model.micro_batch or settings.batch
     training = params.training
-    return OneDevice(
-        output_dir=str(out),
-        seed=settings.seed,
-        num_train_epochs=1,
-        train_sampling_strategy="sequential",
-        per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=settings.batch // micro_batch,
-        learning_rate=settings.learning_rate,
-        warmup_steps=round(settings.warmup * updates),
-        lr_scheduler_type=training.scheduler,
-        adam_beta1=training.betas[0],
-        adam_beta2=training.betas[1],
-        weight_decay=training.weight_decay,
-        max_grad_norm=training.max_grad_norm,
-        bf16=params.engine.dtype == "bfloat16",
-        fp16=params.engine.dtype == "float16",
-        use_cpu=not torch.cuda.is_available(),  # as the engine does; bf16 is refused on a CPU otherwise
-        gradient_checkpointing=params.model.checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},  # else a frozen embedding would cut the gradient off
-        save_strategy="no",
-        report_to=[],
-        logging_steps=max(1, updates // 100),
-        disable_tqdm=not sys.stderr.isatty(),
-        dataloader_pin_memory=torch.cuda.is_available(),
-        remove_unused_columns=False,  # rows are no columns
-    )
+    return {
+        "output_dir": str(out),
+        "seed": settings.seed,
+        "num_train_epochs": 1,
+        "train_sampling_strategy": "sequential",
+        "per_device_train_batch_size": micro_batch,
+        "gradient_accumulation_steps": settings.batch // micro_batch,
+        "learning_rate": settings.learning_rate,
+        "warmup_steps": round(settings.warmup * updates),
+        "lr_scheduler_type": training.scheduler,
+        "adam_beta1": training.betas[0],
+        "adam_beta2": training.betas[1],
+        "weight_decay": training.weight_decay,
+        "max_grad_norm": training.max_grad_norm,
+        "bf16": params.engine.dtype == "bfloat16",
+        "fp16": params.engine.dtype == "float16",
+        "use_cpu": not torch.cuda.is_available(),  # as the engine does; bf16 is refused on a CPU otherwise
+        "gradient_checkpointing": params.model.checkpointing,
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},  # else a frozen embedding would cut the gradient off
+        "save_strategy": "no",
+        "report_to": [],
+        "logging_steps": max(1, updates // 100),
+        "disable_tqdm": not sys.stderr.isatty(),
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "remove_unused_columns": False,  # rows are no columns
+    }
 
 
 class RowTrainer(Trainer):
