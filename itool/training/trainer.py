@@ -193,7 +193,7 @@ class Curves(TrainerCallback):
     """
 
     def __init__(self, folder: Path) -> None:
-        from dvclive import Live  # more than a second to import
+        from dvclive.live import Live  # more than a second to import
 
         self.live = Live(str(folder), dvcyaml=False, save_dvc_exp=False)
 

@@ -1,11 +1,13 @@
 """Simulated world of banking: accounts, transfers, standing orders and cards [O]. Amounts in whole units."""
 
+from typing import Any
+
 from stages.synthesis.world import SimulationError, World
 
 PAYMENTS_PER_YEAR = {"weekly": 52, "monthly": 12, "yearly": 1}
 
 
-def _account(world: World, name: str) -> dict:
+def _account(world: World, name: str) -> dict[str, Any]:
     """The account of that name, opened with a stable balance the first time it is mentioned."""
     account = world.ensure("accounts", name)
     account.setdefault("balance", world.number("balance", name, low=1000, high=9000))
@@ -13,11 +15,11 @@ def _account(world: World, name: str) -> dict:
     return account
 
 
-def get_balance(world: World, *, account: str) -> dict:
+def get_balance(world: World, *, account: str) -> dict[str, Any]:
     return {"balance": _account(world, account)["balance"]}
 
 
-def list_transactions(world: World, *, account: str, since: str, limit: int = 10) -> dict:
+def list_transactions(world: World, *, account: str, since: str, limit: int = 10) -> dict[str, Any]:
     if limit < 1:
         raise SimulationError("limit must be at least 1")
     old_count = world.number("old entries", account, since, low=1, high=12)
@@ -26,7 +28,9 @@ def list_transactions(world: World, *, account: str, since: str, limit: int = 10
     return {"count": len(newest), "total": sum(newest)}
 
 
-def transfer_money(world: World, *, from_account: str, to_account: str, amount: int, date: str | None = None) -> dict:
+def transfer_money(
+    world: World, *, from_account: str, to_account: str, amount: int, date: str | None = None
+) -> dict[str, Any]:
     if from_account == to_account:
         raise SimulationError("both accounts are the same")
     source, target = _account(world, from_account), _account(world, to_account)
@@ -42,7 +46,7 @@ def transfer_money(world: World, *, from_account: str, to_account: str, amount: 
     return {"transfer_id": transfer["id"], "balance": source["balance"]}
 
 
-def cancel_transfer(world: World, *, transfer_id: str, reason: str) -> dict:
+def cancel_transfer(world: World, *, transfer_id: str, reason: str) -> dict[str, Any]:
     transfer = world.get("transfers", transfer_id)
     if transfer.get("status") == "cancelled":
         raise SimulationError("the transfer is already cancelled")
@@ -58,7 +62,7 @@ def cancel_transfer(world: World, *, transfer_id: str, reason: str) -> dict:
     return {"status": "cancelled", "balance": source["balance"]}
 
 
-def create_standing_order(world: World, *, account: str, recipient: str, amount: int, frequency: str) -> dict:
+def create_standing_order(world: World, *, account: str, recipient: str, amount: int, frequency: str) -> dict[str, Any]:
     if amount <= 0:
         raise SimulationError("amount must be positive")
     order = world.add(
@@ -72,13 +76,13 @@ def create_standing_order(world: World, *, account: str, recipient: str, amount:
     return {"order_id": order["id"], "yearly_total": amount * PAYMENTS_PER_YEAR[frequency]}
 
 
-def order_card(world: World, *, account: str, holder: str, kind: str) -> dict:
+def order_card(world: World, *, account: str, holder: str, kind: str) -> dict[str, Any]:
     limit = 100 * world.number("card limit", account, kind, low=5, high=30)
     card = world.add("cards", "CD", account=account, holder=holder, kind=kind, limit=limit)
     return {"card_id": card["id"], "limit": limit}
 
 
-def set_card_limit(world: World, *, card_id: str, limit: int, period: str) -> dict:
+def set_card_limit(world: World, *, card_id: str, limit: int, period: str) -> dict[str, Any]:
     if limit <= 0:
         raise SimulationError("limit must be positive")
     card = world.get("cards", card_id)

@@ -1,5 +1,7 @@
 """Simulated world of restaurants: tables, waiting lists, menus, deliveries and reviews [O]."""
 
+from typing import Any
+
 from stages.synthesis.world import SimulationError, World
 
 NAME_STARTS = ["Blue", "Old", "Green", "Royal", "Little", "Copper", "Lucky", "Rustic", "Sunny", "Twin"]
@@ -12,7 +14,9 @@ DISH_ENDS = {
 }
 
 
-def search_restaurants(world: World, *, city: str, cuisine: str | None = None, max_price: int | None = None) -> dict:
+def search_restaurants(
+    world: World, *, city: str, cuisine: str | None = None, max_price: int | None = None
+) -> dict[str, Any]:
     if max_price is not None and max_price < 5:
         raise SimulationError("nothing is that cheap")
     key = ("restaurant search", city, cuisine, max_price)
@@ -30,7 +34,7 @@ def _rating(world: World, name: str) -> float:
     return round(record["stars"] / record["reviews"], 1)
 
 
-def book_table(world: World, *, restaurant: str, date: str, time: str, guests: int = 2) -> dict:
+def book_table(world: World, *, restaurant: str, date: str, time: str, guests: int = 2) -> dict[str, Any]:
     if guests < 1:
         raise SimulationError("a booking needs at least one guest")
     slot = {"restaurant": restaurant, "date": date, "time": time}
@@ -43,7 +47,7 @@ def book_table(world: World, *, restaurant: str, date: str, time: str, guests: i
     return {"booking_id": booking["id"], "table": table}
 
 
-def join_waitlist(world: World, *, restaurant: str, name: str, guests: int) -> dict:
+def join_waitlist(world: World, *, restaurant: str, name: str, guests: int) -> dict[str, Any]:
     if guests < 1:
         raise SimulationError("a party needs at least one guest")
     ahead = world.number("queue", restaurant, low=0, high=6)
@@ -52,20 +56,20 @@ def join_waitlist(world: World, *, restaurant: str, name: str, guests: int) -> d
     return {"position": position, "minutes": 10 * position}
 
 
-def reschedule_table(world: World, *, booking_id: str, date: str, time: str) -> dict:
+def reschedule_table(world: World, *, booking_id: str, date: str, time: str) -> dict[str, Any]:
     booking = world.get("table_bookings", booking_id)
     table = world.number("table", booking_id, date, time, low=1, high=24)
     booking.update(date=date, time=time, table_number=table)
     return {"table": table, "date": date}
 
 
-def get_menu(world: World, *, restaurant: str, diet: str) -> dict:
+def get_menu(world: World, *, restaurant: str, diet: str) -> dict[str, Any]:
     key = ("menu", restaurant, diet)
     dish = f"{world.pick(DISH_STARTS, *key, 'start')} {world.pick(DISH_ENDS[diet], *key, 'end')}"
     return {"dish": dish, "price": world.number("dish price", restaurant, dish, low=6, high=35)}
 
 
-def order_delivery(world: World, *, restaurant: str, items: list[dict], street: str) -> dict:
+def order_delivery(world: World, *, restaurant: str, items: list[dict[str, Any]], street: str) -> dict[str, Any]:
     portions = sum(item.get("count", 1) for item in items)
     if portions < 1:
         raise SimulationError("a delivery needs at least one dish")
@@ -74,7 +78,7 @@ def order_delivery(world: World, *, restaurant: str, items: list[dict], street: 
     return {"delivery_id": delivery["id"], "minutes": minutes}
 
 
-def review_restaurant(world: World, *, restaurant: str, stars: int, comment: str | None = None) -> dict:
+def review_restaurant(world: World, *, restaurant: str, stars: int, comment: str | None = None) -> dict[str, Any]:
     if not 1 <= stars <= 5:
         raise SimulationError("stars must be from 1 to 5")
     _rating(world, restaurant)

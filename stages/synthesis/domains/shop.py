@@ -1,5 +1,7 @@
 """Simulated world of a shop: products, a cart, a wishlist, orders and returns [O]."""
 
+from typing import Any
+
 from stages.synthesis.world import SimulationError, World
 
 EXTRA_COST = {"standard": 0, "express": 8, "overnight": 15}
@@ -23,7 +25,7 @@ def search_products(
     max_price: int | None = None,
     color: str | None = None,
     in_stock: bool | None = None,
-) -> dict:
+) -> dict[str, Any]:
     if max_price is not None and max_price < 5:
         raise SimulationError("nothing is that cheap")
     price = world.number("product", query, color, low=5, high=300 if max_price is None else max_price)
@@ -31,7 +33,7 @@ def search_products(
     return {"product_id": product["id"], "price": price}
 
 
-def add_to_cart(world: World, *, product_id: str, quantity: int = 1, gift_wrap: bool | None = None) -> dict:
+def add_to_cart(world: World, *, product_id: str, quantity: int = 1, gift_wrap: bool | None = None) -> dict[str, Any]:
     if quantity < 1:
         raise SimulationError("quantity must be at least 1")
     price = _price(world, product_id) + (2 if gift_wrap else 0)
@@ -39,25 +41,27 @@ def add_to_cart(world: World, *, product_id: str, quantity: int = 1, gift_wrap: 
     return {"line_id": line["id"], "total": _cart_total(world)}
 
 
-def remove_from_cart(world: World, *, line_id: str) -> dict:
+def remove_from_cart(world: World, *, line_id: str) -> dict[str, Any]:
     world.remove("cart_lines", line_id)
     return {"lines": len(world.tables["cart_lines"]), "total": _cart_total(world)}
 
 
-def add_to_wishlist(world: World, *, product: str, priority: str) -> dict:
+def add_to_wishlist(world: World, *, product: str, priority: str) -> dict[str, Any]:
     if world.matching("wishes", product=product):
         raise SimulationError("the product is already on the wishlist")
     wish = world.add("wishes", "WS", product=product, priority=priority)
     return {"wish_id": wish["id"], "count": len(world.tables["wishes"])}
 
 
-def order_product(world: World, *, product_id: str, address: dict, delivery: str = "standard") -> dict:
+def order_product(
+    world: World, *, product_id: str, address: dict[str, Any], delivery: str = "standard"
+) -> dict[str, Any]:
     total = _price(world, product_id) + EXTRA_COST[delivery]
     order = world.add("orders", "OD", product_id=product_id, address=address, delivery=delivery, total=total)
     return {"order_id": order["id"], "total": total}
 
 
-def track_order(world: World, *, order_id: str) -> dict:
+def track_order(world: World, *, order_id: str) -> dict[str, Any]:
     order = world.get("orders", order_id)
     if order.get("status") == "returned":
         return {"status": "returned", "days_left": 0}
@@ -66,7 +70,7 @@ def track_order(world: World, *, order_id: str) -> dict:
     return {"status": "shipped" if days_left < 4 else "packed", "days_left": days_left}
 
 
-def return_order(world: World, *, order_id: str, reason: str, refund_to: str) -> dict:
+def return_order(world: World, *, order_id: str, reason: str, refund_to: str) -> dict[str, Any]:
     order = world.get("orders", order_id)
     if order.get("status") == "returned":
         raise SimulationError("the order was returned before")

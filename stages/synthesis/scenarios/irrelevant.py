@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from functools import cache
 
 from itool.toolcall.types import Kind, Reference
-from stages.synthesis.dialogue import Dialogue, said_by
+from stages.synthesis.dialogue import Dialogue, Sample, said_by
+from stages.synthesis.lengths import Problem
 from stages.synthesis.pool import PoolTool
 from stages.synthesis.programs import Program, Roster, Sampler, same_domain
-from stages.synthesis.scenarios.base import Problem, Sample, Scenario
+from stages.synthesis.scenarios.base import Scenario
 from stages.synthesis.values import Entities, contains
 from stages.synthesis.wording import SimulatedUser
 

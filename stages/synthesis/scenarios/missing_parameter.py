@@ -1,10 +1,11 @@
 """A required parameter is not said; the right answer is to ask for it."""
 
 from itool.toolcall.types import Kind, Reference
-from stages.synthesis.dialogue import Dialogue, said_by
+from stages.synthesis.dialogue import Dialogue, Sample, said_by
+from stages.synthesis.lengths import Problem
 from stages.synthesis.pool import PoolTool
 from stages.synthesis.programs import Program, Roster, Sampler, Step
-from stages.synthesis.scenarios.base import Problem, Sample, Scenario
+from stages.synthesis.scenarios.base import Scenario
 from stages.synthesis.values import Entities, mentions
 from stages.synthesis.wording import SimulatedUser
 

@@ -1,9 +1,10 @@
 """A second turn that changes something of the first, or adds to it."""
 
-from stages.synthesis.dialogue import Dialogue, answered, calls, report, said_by
+from stages.synthesis.dialogue import Dialogue, Sample, answered, calls, report, said_by
+from stages.synthesis.lengths import Problem
 from stages.synthesis.pool import PoolTool
 from stages.synthesis.programs import Program, Roster, Sampler, Step
-from stages.synthesis.scenarios.base import Problem, Sample, Scenario, with_parameters
+from stages.synthesis.scenarios.base import Scenario, with_parameters
 from stages.synthesis.values import Entities
 from stages.synthesis.wording import SimulatedUser, capitalised
 

@@ -1,10 +1,11 @@
 """The call is made and its result is there; the right answer reports it."""
 
 from itool.toolcall.types import Kind, Reference
-from stages.synthesis.dialogue import Dialogue, answered, plain, report, said_by
+from stages.synthesis.dialogue import Dialogue, Sample, answered, plain, report, said_by
+from stages.synthesis.lengths import Problem
 from stages.synthesis.pool import PoolTool
 from stages.synthesis.programs import Program, Sampler
-from stages.synthesis.scenarios.base import Problem, Sample, Scenario
+from stages.synthesis.scenarios.base import Scenario
 from stages.synthesis.values import Entities, contains
 from stages.synthesis.wording import SimulatedUser
 
