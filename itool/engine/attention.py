@@ -55,16 +55,16 @@ def rows_of(prompt: torch.Tensor, mask: torch.Tensor) -> Rows:
 class DecodeLayer(DynamicLayer):
     """One layer's cache: of P prompts, padded on the left to L positions, and of what B rows generated after them."""
 
-    keys: torch.Tensor  # [B, K, room, D], of which the first `length` positions are written
+    keys: torch.Tensor  # [B, K, capacity, D], of which the first `length` positions are written
     values: torch.Tensor
 
-    def __init__(self, prompt_keys: torch.Tensor, prompt_values: torch.Tensor, rows: Rows, room: int) -> None:
+    def __init__(self, prompt_keys: torch.Tensor, prompt_values: torch.Tensor, rows: Rows, capacity: int) -> None:
         super().__init__()
         self.rows = rows
         self.prompt_keys = prompt_keys.transpose(-1, -2).contiguous()  # [P, K, D, L]
         self.prompt_values = prompt_values  # [P, K, L, D]
         _, shared, _, width = prompt_values.shape
-        self.keys = prompt_values.new_empty(len(rows.prompt), shared, room, width)
+        self.keys = prompt_values.new_empty(len(rows.prompt), shared, capacity, width)
         self.values = torch.empty_like(self.keys)
         self.length = 0
         self.is_initialized = True

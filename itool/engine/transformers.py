@@ -81,7 +81,7 @@ class TransformersEngine:
         known = {ids: prefixes[of[0]] for ids, of in asked.items()} if prefixes else {}
         scores: list[list[float]] = [[] for _ in pairs]
         wanted = {ids: max(len(pairs[pair][1]) for pair in of) for ids, of in asked.items()}
-        for batch, prefilled in self._prefill(sorted(asked, key=len), known, wanted):
+        for batch, prefilled in self._prefill(list(asked), known, wanted):
             for row, ids in enumerate(batch):
                 for pair in asked[ids]:
                     tokens = torch.tensor(pairs[pair][1], device=self.device)
@@ -93,14 +93,19 @@ class TransformersEngine:
     def _prefill(
         self, prompts: Sequence[Ids], prefixes: Mapping[Ids, Prefix], wanted: Mapping[Ids, int]
     ) -> Iterator[tuple[list[Ids], Prefilled]]:
-        """The prompts (shortest first) in chunks after their forward pass; only what follows a prefix runs through the
-        model, and the last positions, of which logits are wanted. Raises ValueError when a prompt starts otherwise.
+        """All the prompts, in chunks, after their forward pass. Only what follows a prefix runs through the model, and
+        only the logits of the last positions that are wanted are kept. Prompts with little left to run come first, so
+        that little is padded. Raises ValueError when a prompt does not start with its prefix.
         """
         for ids, prefix in prefixes.items():
             if ids[: len(prefix.ids)] != prefix.ids:
                 raise ValueError(f"a prompt of {len(ids)} tokens does not start with its prefix of {len(prefix.ids)}")
         known = {ids: min(len(prefix.ids), len(ids) - wanted[ids]) for ids, prefix in prefixes.items()}
-        for chunk in chunks(prompts, lambda ids: len(ids) - known.get(ids, 0)):
+
+        def new(ids: Ids) -> int:
+            return len(ids) - known.get(ids, 0)
+
+        for chunk in chunks(sorted(prompts, key=lambda ids: (new(ids), len(ids))), new):
             pasts = [
                 self._keys_and_values(prefixes[ids])[:, :, : known[ids]] if known.get(ids, 0) > 0 else None
                 for ids in chunk
@@ -156,33 +161,33 @@ class TransformersEngine:
 
     def _decode(self, rows: list[tuple[Request, int]], sampling: Sampling) -> list[Completion]:
         """One completion for each (request, sample). Arrays have one line for each row, in the order given."""
-        prompts = list(dict.fromkeys(request.prompt for request, _ in rows))
-        place = {prompt: index for index, prompt in enumerate(prompts)}
-        source = torch.tensor([place[request.prompt] for request, _ in rows], device=self.device)
+        longest = sampling.max_tokens
+        prompts = dict.fromkeys((request.prompt for request, _ in rows), 1)
         prefixes = {request.prompt: request.prefix for request, _ in rows if request.prefix is not None}
-
-        room = sampling.max_tokens
-        prefilled = [each for _, each in self._prefill(prompts, prefixes, dict.fromkeys(prompts, 1))]
+        chunked = list(self._prefill(list(prompts), prefixes, prompts))
+        place = {ids: index for index, ids in enumerate(ids for chunk, _ in chunked for ids in chunk)}
+        source = torch.tensor([place[request.prompt] for request, _ in rows], device=self.device)
+        prefilled = [each for _, each in chunked]
         length = max(each.mask.shape[1] for each in prefilled)
         logits = torch.cat([each.logits[:, -1] for each in prefilled])[source]
         mask = torch.cat([functional.pad(each.mask, (length - each.mask.shape[1], 0)) for each in prefilled])
         shown = torch.zeros(mask.shape, dtype=self.model.dtype, device=self.device).masked_fill(~mask, float("-inf"))
         where = attention.rows_of(source, shown[:, None, None, :])
-        layers = [attention.DecodeLayer(*layer, where, room) for layer in joined(prefilled, length)]
+        layers = [attention.DecodeLayer(*layer, where, longest) for layer in joined(prefilled, length)]
         cache = Cache(layers=list(layers))
-        del prefilled
+        del chunked, prefilled
         positions = torch.tensor([len(request.prompt) for request, _ in rows], device=self.device)
-        uniform = torch.from_numpy(np.stack([noise(request.seed, sample, room) for request, sample in rows])).to(
+        uniform = torch.from_numpy(np.stack([noise(request.seed, sample, longest) for request, sample in rows])).to(
             self.device
         )
 
         ends = torch.tensor(sorted(self.end_ids), device=self.device)
-        tokens = torch.zeros((len(rows), room), dtype=torch.long, device=self.device)
-        logprobs = torch.zeros((len(rows), room), device=self.device)
-        lengths = torch.full((len(rows),), room, device=self.device)
+        tokens = torch.zeros((len(rows), longest), dtype=torch.long, device=self.device)
+        logprobs = torch.zeros((len(rows), longest), device=self.device)
+        lengths = torch.full((len(rows),), longest, device=self.device)
         stopped = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
         batch = torch.arange(len(rows), device=self.device)  # which row stands at each place of the running batch
-        for step in range(room):
+        for step in range(longest):
             chosen, logprob = draw(logits, uniform[batch, step], sampling.temperature)
             tokens[batch, step] = torch.where(stopped[batch], tokens[batch, step], chosen)
             logprobs[batch, step] = torch.where(stopped[batch], logprobs[batch, step], logprob)
@@ -191,7 +196,7 @@ class TransformersEngine:
             stopped[batch[ending]] = True
             running = ~stopped[batch]
             count = int(running.sum())
-            if count == 0 or step + 1 == room:
+            if count == 0 or step + 1 == longest:
                 break
             if count <= attention.LEAVE * len(batch):
                 stay = running.nonzero()[:, 0]
