@@ -42,7 +42,8 @@ class Rows:
 
     def rows(self, grid: torch.Tensor) -> torch.Tensor:
         """[P, K, slots * G, X] -> [B, K, G, X]."""
-        return grid.unflatten(2, (self.slots, -1))[self.prompt, :, self.slot]
+        prompts, shared, _, width = grid.shape
+        return grid.view(prompts, shared, self.slots, -1, width)[self.prompt, :, self.slot]
 
 
 def rows_of(prompt: torch.Tensor, mask: torch.Tensor) -> Rows:

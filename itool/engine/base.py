@@ -60,7 +60,7 @@ def is_adapter(folder: str | Path) -> bool:
 def adapter_config(folder: str | Path) -> dict[str, Any]:
     """What an adapter says of itself. Raises UserError when it does not name its base model."""
     file = Path(folder) / "adapter_config.json"
-    config = read_json(file)
+    config: dict[str, Any] = read_json(file)
     base = config.get("base_model_name_or_path") if isinstance(config, dict) else None
     if not isinstance(base, str) or not base:
         raise UserError(f"{file}: base_model_name_or_path: found {base!r}, expected the folder of a whole model")

@@ -271,7 +271,8 @@ def load_model(model_dir: str | Path, dtype: torch.dtype) -> PreTrainedModel:
     if not is_adapter(model_dir):
         return load_whole(model_dir, dtype)
     base = adapter_config(model_dir)["base_model_name_or_path"]
-    return load_adapter(load_whole(base, dtype), model_dir).merge_and_unload()
+    merged: PreTrainedModel = load_adapter(load_whole(base, dtype), model_dir).merge_and_unload()
+    return merged
 
 
 def load_whole(folder: str | Path, dtype: torch.dtype) -> PreTrainedModel:
@@ -281,6 +282,7 @@ def load_whole(folder: str | Path, dtype: torch.dtype) -> PreTrainedModel:
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
     auto: Any = AutoModelForCausalLM  # whose stubs do not know that it returns both
+    model: PreTrainedModel
     try:
         model, found = auto.from_pretrained(
             str(folder), dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
