@@ -91,7 +91,9 @@ def save_model(folder: Path) -> None:
 LORA = {"rank": 4, "alpha": 8.0, "dropout": 0.0, "targets": "all-linear"}
 
 
-@pytest.fixture(params=[(None, "float32"), (LORA, "bfloat16")], ids=["whole", "lora"])
+@pytest.fixture(
+    params=[(None, "float32"), pytest.param((LORA, "bfloat16"), marks=pytest.mark.slow)], ids=["whole", "lora"]
+)
 def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Everything that a user brings, and small numbers."""
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from itool.metrics import GROUPS
+from itool.statistics import Estimate
 from itool.toolcall.types import ErrorKind
 from stages.report.pairs import Shown, Side
 from stages.report.tables import BOUNDS, accuracy_table, error_table
@@ -62,11 +63,12 @@ def grid(table: pd.DataFrame) -> str:
     return str(table.to_markdown(index=False, disable_numparse=True, colalign=align))
 
 
-def percent(estimate: Mapping[str, Any] | pd.Series, sign: str = "") -> str:
+def percent(estimate: Mapping[str, Any] | pd.Series | Estimate, sign: str = "") -> str:
     """A share with its bounds as percent, e.g. `63.2 [60.1, 66.0]`."""
-    if pd.isna(estimate["value"]):
+    fields = vars(estimate) if isinstance(estimate, Estimate) else estimate
+    if pd.isna(fields["value"]):
         return "-"
-    value, low, high = (format(100 * estimate[bound], f"{sign}.1f") for bound in BOUNDS)
+    value, low, high = (format(100 * fields[bound], f"{sign}.1f") for bound in BOUNDS)
     return f"{value} [{low}, {high}]"
 
 
