@@ -131,7 +131,7 @@ def test_bad_params_end_in_one_line(project: Path, section: str, key: str, value
         params = yaml.safe_load(text)
         params[section][key] = value
         path.write_text(yaml.safe_dump(params))
-        done = stage(project, "stages.report")
+        done = stage(project, "stages.report.run")
     finally:
         path.write_text(text)
     assert done.returncode == 1
@@ -145,7 +145,7 @@ def test_a_truncated_parquet_ends_in_one_line(project: Path) -> None:
     path.unlink()  # the file may be a link into dvc's cache
     try:
         path.write_bytes(whole[: len(whole) // 2])
-        done = stage(project, "stages.report")
+        done = stage(project, "stages.report.run")
     finally:
         path.write_bytes(whole)
     assert done.returncode == 1
@@ -158,7 +158,7 @@ def test_a_broken_tool_schema_ends_in_one_line(project: Path) -> None:
     text = path.read_text()
     try:
         path.write_text(text.replace('"type": "object"', '"type": "thing"', 1))
-        done = stage(project, "stages.synthesis")
+        done = stage(project, "stages.synthesis.run")
     finally:
         path.write_text(text)
     assert done.returncode == 1
