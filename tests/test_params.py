@@ -95,7 +95,7 @@ def test_micro_batch_divides_every_batch(tmp_path: Path) -> None:
 
 def test_numbers_are_read_as_dvc_writes_them(tmp_path: Path) -> None:
     text = (Path(__file__).parents[1] / "params.yaml").read_text()
-    written = text.replace("  learning_rate: 0.008", "  learning_rate: 5e-05")
+    written = text.replace("  learning_rate: 0.004", "  learning_rate: 5e-05")
     assert written != text
     (tmp_path / "params.yaml").write_text(written)
     assert load(tmp_path / "params.yaml").preference.learning_rate == 5e-5
