@@ -60,7 +60,7 @@ class DecodeLayer(DynamicLayer):
     values: torch.Tensor
 
     def __init__(self, prompt_keys: torch.Tensor, prompt_values: torch.Tensor, rows: Rows, capacity: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.rows = rows
         self.prompt_keys = prompt_keys.transpose(-1, -2).contiguous()  # [P, K, D, L]
         self.prompt_values = prompt_values  # [P, K, L, D]
