@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from itool import paths
 from itool.artifacts import PREDICTIONS, read_table
 from itool.errors import UserError
 from itool.statistics import bootstrap_difference, bootstrap_mean, paired_test
@@ -106,16 +107,17 @@ def difference(before: pl.DataFrame, after: pl.DataFrame, name: str, resamples: 
     return asdict(bootstrap_difference(first, second, resamples, seed)) | {"p_value": paired_test(first, second)}
 
 
-def read_predictions(models: Sequence[str], folder: str = "data/predictions") -> dict[str, pl.DataFrame]:
+def read_predictions(models: Sequence[str]) -> dict[str, pl.DataFrame]:
     """The predictions of each model, rows in the order of task_id.
 
     Raises UserError naming the file when one is missing, or does not answer exactly the tasks that the others do.
     """
-    tables = {model: read_table(f"{folder}/{model}.parquet", PREDICTIONS).sort("task_id") for model in models}
+    tables = {model: read_table(paths.PREDICTIONS.format(model), PREDICTIONS).sort("task_id") for model in models}
     first, expected = next(iter(tables.items()))
     for model, table in tables.items():
         if not table["task_id"].equals(expected["task_id"]):
+            file = paths.PREDICTIONS.format(model)
             odd = sorted(set(table["task_id"]).symmetric_difference(expected["task_id"]))
             what = f"task {odd[0]} is in one of the two only" if odd else "a task is answered twice"
-            raise UserError(f"{folder}/{model}.parquet: column task_id: not the tasks of {first}.parquet: {what}")
+            raise UserError(f"{file}: column task_id: not the tasks of {paths.PREDICTIONS.format(first)}: {what}")
     return tables

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from itool import paths
 from itool.engine import ENGINES
 from itool.errors import UserError
 from itool.toolcall.dialects import DIALECTS
@@ -221,7 +222,7 @@ class Params(Section):
         known = ("it0", *self.iterations)
         if name not in known:
             raise UserError(f"params.yaml: iterations: found no {name}; expected base, {', '.join(known)}")
-        return f"data/models/{name}"
+        return paths.MODEL.format(name)
 
     def start_of(self, iteration: str) -> str:
         """The folder of the model with which an iteration starts. Raises UserError for an unknown iteration."""

@@ -1,12 +1,13 @@
-"""Intervals, paired tests and curves. Numpy arrays in, floats out; every interval is a 95% percentile bootstrap."""
+"""Intervals, paired tests and curves. Numpy arrays in, floats out; every interval is a 95% percentile bootstrap.
+
+SciPy is imported where it is used: it takes two seconds, and most stages need a function or two that do without.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import least_squares
-from scipy.stats import binomtest, rankdata
 
 PERCENTILES = (2.5, 97.5)
 
@@ -51,6 +52,8 @@ def paired_test(before: ArrayLike, after: ArrayLike) -> float:
     gained, lost = int(((first == 0) & (second == 1)).sum()), int(((first == 1) & (second == 0)).sum())
     if gained + lost == 0:
         return 1.0
+    from scipy.stats import binomtest
+
     return float(binomtest(gained, gained + lost, 0.5).pvalue)
 
 
@@ -67,6 +70,8 @@ def auc(scores: ArrayLike, right: ArrayLike) -> float | None:
 
     None when there is no such couple.
     """
+    from scipy.stats import rankdata
+
     ranks, hits = rankdata(scores), np.asarray(right, dtype=bool)
     positives, negatives = int(hits.sum()), int((~hits).sum())
     if not positives or not negatives:
@@ -132,6 +137,8 @@ def saturating_fit(sizes: ArrayLike, accuracy: ArrayLike) -> dict[str, float] | 
     n, y = np.asarray(sizes, dtype=np.float64), np.asarray(accuracy, dtype=np.float64)
     if np.unique(n).size < 3:
         return None
+    from scipy.optimize import least_squares
+
     unit = n.min()  # sizes in units of the smallest keep b and c of one magnitude
 
     def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:

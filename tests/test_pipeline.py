@@ -6,13 +6,17 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from itool import paths
 from tests.smoke import ROOT
 
-CARRIERS = {f"itool/{name}.py" for name in ("__init__", "log", "cli", "errors", "files", "artifacts", "params")}
+CARRIERS = {
+    f"itool/{name}.py" for name in ("__init__", "log", "cli", "errors", "files", "artifacts", "paths", "params")
+}
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
@@ -79,10 +83,23 @@ def test_a_stage_depends_on_exactly_the_shared_code_that_it_imports(stage: str) 
 def test_every_model_that_is_an_artifact_is_made() -> None:
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())
     iterations = list(yaml.safe_load((ROOT / "params.yaml").read_text())["iterations"])
-    paths = {name: artifact["path"] for name, artifact in pipeline["artifacts"].items()}
-    assert paths == {"warmup": "data/models/it0", "latest": f"data/models/{iterations[-1]}"}
+    made = {name: artifact["path"] for name, artifact in pipeline["artifacts"].items()}
+    assert made == {"warmup": "data/models/it0", "latest": f"data/models/{iterations[-1]}"}
+
+
+def declared(fields: dict[str, Any]) -> list[str]:
+    """What a stage writes: outputs and metrics, by their paths."""
+    entries = [*fields.get("outs", []), *fields.get("metrics", [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def test_every_path_of_an_artifact_is_an_output_of_a_stage_or_lies_in_one() -> None:
+    outs = {path.replace("${key}", "{}") for fields in STAGES.values() for path in declared(fields.get("do", fields))}
+    known = [value for name, value in vars(paths).items() if name.isupper()]
+    assert len(known) > 20
+    assert [path for path in known if not {path, str(Path(path).parent)} & outs] == []
 
 
 def test_only_headline_figures_are_metrics() -> None:
-    declared = [str(metric) for fields in STAGES.values() for metric in fields.get("do", fields).get("metrics", [])]
-    assert declared == ["{'metrics/${key}.json': {'cache': False}}"] * 2  # in git, to be compared without DVC's cache
+    metrics = [str(metric) for fields in STAGES.values() for metric in fields.get("do", fields).get("metrics", [])]
+    assert metrics == ["{'metrics/${key}.json': {'cache': False}}"] * 2  # in git, to be compared without DVC's cache

@@ -5,14 +5,16 @@ import json
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from itool import paths
 from itool.artifacts import read_tasks
 from itool.params import Synthesis, load
-from itool.toolcall import dialects
 from itool.toolcall.checker import check
+from itool.toolcall.dialects import DIALECTS
 from itool.toolcall.prompt import Prompter, load_tokenizer
 from itool.toolcall.types import Kind, Reference, ReferenceCall
 from itool.toolcall.values import scalars
@@ -145,7 +147,7 @@ def test_own_phrases_of_test_are_not_those_of_training():
 @pytest.mark.parametrize("name", ["pythonic", "hermes"])
 def test_every_reference_is_right_and_its_answer_to_another_task_is_not(samples, scenario, name):
     tasks = [s.task for s in samples if s.task.scenario == scenario]
-    speak = dialects.get(name)
+    speak = DIALECTS[name]
     for task in tasks:
         parsed = speak.parse(speak.render(task.reference.answer()))
         assert check(parsed, task.reference, task.tools, strict=True).right
@@ -393,12 +395,13 @@ def test_run_writes_readable_tables_and_metrics_twice_the_same(tmp_path, monkeyp
     monkeypatch.setattr(phase, "load", lambda: params)
     contents = []
     for name in ("a", "b"):
-        monkeypatch.setattr(phase, "FOLDER", tmp_path / name)
-        monkeypatch.setattr(phase, "METRICS", tmp_path / f"{name}.json")
+        folder = tmp_path / name
+        for written in ("TRAIN", "EXPLORE", "VALIDATION", "TEST", "REJECTED"):
+            monkeypatch.setattr(paths, written, str(folder / Path(getattr(paths, written)).name))
+        monkeypatch.setattr(paths, "SYNTHESIS_METRICS", str(tmp_path / f"{name}.json"))
         phase.run()
-        contents.append(
-            [path.read_bytes() for path in sorted((tmp_path / name).iterdir())] + [phase.METRICS.read_bytes()]
-        )
+        made = [*sorted(folder.iterdir()), tmp_path / f"{name}.json"]
+        contents.append([path.read_bytes() for path in made])
     assert contents[0] == contents[1]
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
         f"{name}.parquet" for name in ("explore", "rejected", "test", "train", "validation")

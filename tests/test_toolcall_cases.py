@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from toolcall_strategies import BYTES, END, byte_ids
 
-from itool.toolcall import dialects
 from itool.toolcall.checker import Verdict, check, consistent
-from itool.toolcall.dialects import read_answer
+from itool.toolcall.dialects import DIALECTS, read_answer
 from itool.toolcall.scanner import cut, join_bytes
 from itool.toolcall.schema import parse_tools
 from itool.toolcall.types import Reference
@@ -20,7 +19,7 @@ OTHER_FAMILY = ("xLAM list of JSON in pythonic", "xLAM list of JSON", "Llama 3.1
 
 
 def verdict(case: dict[str, Any]) -> Verdict:
-    answer = read_answer(dialects.get(case["dialect"]), case["text"], case["finished"])
+    answer = read_answer(DIALECTS[case["dialect"]], case["text"], case["finished"])
     reference = Reference.from_json(json.dumps(case["reference"]))
     return check(answer, reference, parse_tools(case["tools"], "case"), strict=False)
 
@@ -38,7 +37,7 @@ def test_verdict(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if verdict(case).right], ids=lambda case: case["case"])
 def test_right_answers_are_cut_into_consistent_fragments(case: dict[str, Any]) -> None:
-    dialect, tools = dialects.get(case["dialect"]), parse_tools(case["tools"], "case")
+    dialect, tools = DIALECTS[case["dialect"]], parse_tools(case["tools"], "case")
     reference = Reference.from_json(json.dumps(case["reference"]))
     ids = byte_ids(case["text"].encode())
     fragments = cut(ids, BYTES, dialect, {END}, "stop")

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolcall_strategies import answers, damaged, literal, scalars, values, written
 
-from itool.toolcall import dialects
-from itool.toolcall.dialects import hermes, pythonic
+from itool.toolcall.dialects import DIALECTS, hermes, pythonic
 from itool.toolcall.types import Answer, Call, Unparseable
 
 BOTH = pytest.mark.parametrize("module", [pythonic, hermes], ids=["pythonic", "hermes"])
@@ -32,9 +31,9 @@ def canonical(value: object) -> str:
 
 
 def test_dialects_by_name() -> None:
-    assert dialects.get("pythonic") is pythonic
-    assert dialects.get("hermes") is hermes
-    assert list(dialects.DIALECTS) == ["pythonic", "hermes"]
+    assert DIALECTS["pythonic"] is pythonic
+    assert DIALECTS["hermes"] is hermes
+    assert list(DIALECTS) == ["pythonic", "hermes"]
 
 
 def test_golden_renderings() -> None:

@@ -1,6 +1,7 @@
 """Prompts through real chat templates (those that TRL ships), with a small tokenizer built here."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from itool.toolcall.dialects import hermes, read_answer
 from itool.toolcall.prompt import SELF_EVALUATION_QUESTION, Prompter, load_tokenizer
 from itool.toolcall.scanner import cut
 from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Task, Tool
+from tests.smoke import ROOT
 
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"
 TURN_ENDS = {
@@ -314,3 +316,30 @@ def test_every_special_token_as_a_value_passes_its_own_check(tmp_path: Path, fol
         completion = by.completion_ids(answer)
         assert by.dialect.parse(by.decode(completion)) == answer
         assert [i for i in completion if i in by._special] == [by.end_id]
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        ({"type": "object"}, "x?:{}"),
+        ({"type": "array"}, "x?:[str]"),
+        ({"enum": [1, 2]}, "x?:1|2"),
+        ({}, "x?"),
+        ({"type": ["integer", "null"]}, "x?:int|null"),
+        ({"type": "string", "format": "date"}, "x?:date"),
+        ({"type": "object", "properties": {"y": {"type": "boolean"}}}, "x?:{y?:bool}"),
+    ],
+)
+def test_the_embedded_template_writes_every_schema_that_can_be_read(field: dict[str, object], written: str) -> None:
+    template = load_tokenizer(ROOT / "data" / "base").chat_template
+    assert template == (ROOT / "recipes" / "base" / "chat_template.jinja").read_text()
+    by = Prompter(tokenizer(template), "pythonic", 5000)
+    tool = Tool("f", "does it", {"type": "object", "properties": {"x": field}})
+    text = shown(by.prompt_ids(replace(TASK, tools=(tool,))), by)
+    assert f"f({written}): does it" in text
+
+
+def test_a_tool_without_parameters_is_shown() -> None:
+    by = Prompter(tokenizer(load_tokenizer(ROOT / "data" / "base").chat_template), "pythonic", 5000)
+    text = shown(by.prompt_ids(replace(TASK, tools=(Tool("f", "does it", {"type": "object"}),))), by)
+    assert "f(): does it" in text

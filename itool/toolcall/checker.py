@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from itool.toolcall.grammar import Grammar
 from itool.toolcall.schema import type_errors, types_of
@@ -135,6 +134,8 @@ def _assign(rows: int, columns: int, weight: Callable[[int, int], float]) -> dic
     """The column of each row in the matching of the greatest total weight; pairs of weight 0 are left out."""
     if rows == columns == 1:
         return {0: 0} if weight(0, 0) > 0 else {}
+    from scipy.optimize import linear_sum_assignment  # half a second; most answers hold one call
+
     weights = np.array([[weight(row, column) for column in range(columns)] for row in range(rows)]).reshape(
         rows, columns
     )

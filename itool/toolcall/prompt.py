@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 
 from itool.errors import UserError
 from itool.files import read_json
-from itool.toolcall import dialects
+from itool.toolcall.dialects import DIALECTS
 from itool.toolcall.scanner import join_bytes, token_bytes
 from itool.toolcall.types import Answer, Call, Task, Tool
 
@@ -57,7 +57,7 @@ class Prompter:
 
     def __init__(self, tokenizer: Any, dialect_name: str, max_length: int):
         self.tokenizer = tokenizer
-        self.dialect = dialects.get(dialect_name)
+        self.dialect = DIALECTS[dialect_name]
         self.max_length = max_length
         self.token_bytes = token_bytes(tokenizer)
         self._special = {i: token.content for i, token in tokenizer.added_tokens_decoder.items() if token.special}

@@ -10,6 +10,7 @@ from itertools import cycle, islice
 
 import polars as pl
 
+from itool import paths
 from itool.answering import answer
 from itool.artifacts import DECAY, read_tasks, write_table
 from itool.cli import command_line
@@ -25,8 +26,6 @@ from itool.training.rows import Row, schedule
 from itool.training.trainer import train
 from stages.decay.analysis import analyse
 
-TRAIN, TEST = "data/synthesis/train.parquet", "data/synthesis/test.parquet"
-
 
 def run() -> None:
     """Fine-tune the base at each ratio and seed: data/decay/points.parquet and metrics/decay.json.
@@ -38,8 +37,8 @@ def run() -> None:
     if len(set(settings.seeds)) < len(settings.seeds):
         raise UserError(f"params.yaml: decay.seeds: found {settings.seeds}, expected each seed once")
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
-    tasks = stratified(read_tasks(TEST), settings.tasks, settings.seed)
-    samples = [Row(*prompter.sample(task)) for task in read_tasks(TRAIN)]
+    tasks = stratified(read_tasks(paths.TEST), settings.tasks, settings.seed)
+    samples = [Row(*prompter.sample(task)) for task in read_tasks(paths.TRAIN)]
     sizes = sample_sizes(len(samples), settings.ratios)
     updated = max(sizes.values())
     points = []
@@ -58,8 +57,8 @@ def run() -> None:
             )
     everything = pl.concat(points).sort("ratio", "seed", maintain_order=True)
     figures = analyse(everything, settings.bootstrap, settings.seed)
-    write_table(everything, DECAY, "data/decay/points.parquet")
-    write_json(figures, "metrics/decay.json")
+    write_table(everything, DECAY, paths.DECAY_POINTS)
+    write_json(figures, paths.DECAY_METRICS)
     log.info("verdict on the gain per doubling: %s", figures["verdict"])
 
 

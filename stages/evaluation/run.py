@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from itool import paths
 from itool.answering import checked, complete
 from itool.artifacts import PREDICTIONS, read_tasks, write_table
 from itool.cli import command_line
@@ -17,8 +18,6 @@ from itool.params import Params, load
 from itool.statistics import auc
 from itool.toolcall.prompt import Prompter, load_tokenizer
 
-TASK_FILES = ("data/synthesis/validation.parquet", "data/synthesis/test.parquet")
-
 
 def run(model: str) -> None:
     """Evaluate `base`, `it0` or an iteration: data/predictions/<model>.parquet, its headline figures in
@@ -26,20 +25,20 @@ def run(model: str) -> None:
     """
     params = load()
     folder = params.model_folder(model)
-    tasks = [task for file in TASK_FILES for task in read_tasks(file)]
+    tasks = [task for file in (paths.VALIDATION, paths.TEST) for task in read_tasks(file)]
     prompter = Prompter(load_tokenizer(folder), params.model.dialect, params.model.max_length)
     engine = open_engine(folder, params.engine, prompter.end_ids)
     log.info("%s: %d tasks", model, len(tasks))
     completed = complete(engine, prompter, tasks, params.engine.max_tokens)
     answered = checked(prompter, tasks, completed, params.evaluation.strict)
-    write_table(answered, PREDICTIONS, f"data/predictions/{model}.parquet")
+    write_table(answered, PREDICTIONS, paths.PREDICTIONS.format(model))
 
     asked = [index for index, task in enumerate(tasks) if task.split == "validation"]  # one split, to save time
     right = answered["right"].to_list()
     knows = self_evaluation(engine, prompter, [completed[index] for index in asked], [right[index] for index in asked])
     short, figures = summary(model, params)
-    write_json(short, f"metrics/{model}.json")
-    write_json(figures | {"self_evaluation": knows}, f"metrics/detail/{model}.json")
+    write_json(short, paths.HEADLINE.format(model))
+    write_json(figures | {"self_evaluation": knows}, paths.DETAIL.format(model))
     log_accuracy(figures["test"]["accuracy"])
 
 

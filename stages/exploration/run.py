@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from itool import params
+from itool import params, paths
 from itool.artifacts import NODES, SELECTED, join_tables, read_table, row_task, write_table
 from itool.cli import command_line
 from itool.engine import open_engine
@@ -30,7 +30,7 @@ def run(iteration: str) -> None:
     """
     settings = params.load()
     model_dir = Path(settings.start_of(iteration))
-    selection = Path("data/selection") / f"{iteration}.parquet"
+    selection = Path(paths.SELECTION.format(iteration))
     tasks = [row_task(row) for row in read_table(selection, SELECTED).filter("kept").iter_rows(named=True)]
     if not tasks:
         raise UserError(f"{selection}: column kept: found no task kept; raise iterations.{iteration}.ratio")
@@ -59,7 +59,7 @@ def run(iteration: str) -> None:
             rows = [row for task, tree in zip(shard, trees, strict=True) for row in node_rows(task.task_id, tree)]
             write_table(rows, NODES, shards[-1])
 
-    out = Path("data/exploration") / f"{iteration}.parquet"
+    out = paths.TREES.format(iteration)
     join_tables(shards, NODES, out)
     shutil.rmtree(scratch.parent)
     nodes = pl.scan_parquet(out)

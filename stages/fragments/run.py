@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from itool import paths
 from itool.artifacts import ANSWERS, NODES, PAIRS, SELECTED, read_runs, read_table, row_task, write_table
 from itool.cli import command_line
 from itool.engine.base import Ids
@@ -22,12 +23,12 @@ def run(iteration: str) -> None:
     """Makes data/pairs/, data/answers/ (<iteration>.parquet) and metrics/fragments/<iteration>.json from the trees."""
     params = load()
     prompter = Prompter(load_tokenizer(params.start_of(iteration)), params.model.dialect, params.model.max_length)
-    drawn = read_table(f"data/selection/{iteration}.parquet", SELECTED)
+    drawn = read_table(paths.SELECTION.format(iteration), SELECTED)
     tasks = {row["task_id"]: row_task(row) for row in drawn.filter("kept").iter_rows(named=True)}
     findings: list[Findings] = []
     prompts: dict[str, Sequence[int]] = {}
     learnt: dict[tuple[str, Ids], bool] = {}  # answers, in order: whether to learn them whole
-    for task, nodes in read_trees(f"data/exploration/{iteration}.parquet", tasks):
+    for task, nodes in read_trees(paths.TREES.format(iteration), tasks):
         found = find_pairs(nodes, task, prompter, params.fragments, params.evaluation.strict)
         findings.append(found)
         prompts[task.task_id] = nodes[0]["ids"]
@@ -48,11 +49,11 @@ def run(iteration: str) -> None:
         {"task_id": task_id, "prompt": prompts[task_id], "answer": ids, "learn": learn}
         for (task_id, ids), learn in learnt.items()
     ]
-    write_table(pl.DataFrame(trained, schema=PAIRS), PAIRS, f"data/pairs/{iteration}.parquet")
-    write_table(pl.DataFrame(rows, schema=ANSWERS), ANSWERS, f"data/answers/{iteration}.parquet")
+    write_table(pl.DataFrame(trained, schema=PAIRS), PAIRS, paths.PAIRS.format(iteration))
+    write_table(pl.DataFrame(rows, schema=ANSWERS), ANSWERS, paths.ANSWERS.format(iteration))
 
     figures = profile(findings) | {"trained": len(trained), "left_out": {"balance": len(pairs) - len(trained)}}
-    write_json(figures | {"answers": len(rows)}, f"metrics/fragments/{iteration}.json")
+    write_json(figures | {"answers": len(rows)}, paths.FRAGMENTS_METRICS.format(iteration))
     tell(iteration, figures, len(rows))
 
 

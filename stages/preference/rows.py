@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from itool import paths
 from itool.artifacts import ANSWERS, PAIRS, read_table
 from itool.errors import UserError
 from itool.training.rows import Pair, Row
@@ -13,7 +14,7 @@ def read_rows(iteration: str, max_length: int) -> list[Row]:
     Raises UserError naming file and task for a pair that would train on something else than where two fragments part on
     its answer, and for what is longer than `max_length` tokens.
     """
-    file, pairs_file = (f"data/{name}/{iteration}.parquet" for name in ("answers", "pairs"))
+    file, pairs_file = paths.ANSWERS.format(iteration), paths.PAIRS.format(iteration)
     answers = list(read_table(file, ANSWERS).iter_rows(named=True))
     for answer in answers:
         if not answer["answer"]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from itool import paths
 from itool.answering import answer
 from itool.artifacts import PREDICTIONS, read_table, read_tasks
 from itool.cli import command_line
@@ -19,8 +20,6 @@ from itool.training.rows import rows_with_loss, schedule
 from itool.training.trainer import train
 from stages.preference.rows import read_rows
 
-VALIDATION = "data/synthesis/validation.parquet"
-
 
 def run(iteration: str) -> None:
     """Trains data/models/<iteration> on the iteration's pairs and answers, from the model at the iteration's start.
@@ -31,7 +30,7 @@ def run(iteration: str) -> None:
     params = load()
     settings = params.preference
     start = params.start_of(iteration)
-    curves = Path(f"data/curves/{iteration}")
+    curves = Path(paths.CURVES.format(iteration))
     curves.mkdir(parents=True, exist_ok=True)
     answers = read_rows(iteration, params.model.max_length)
     rows = rows_with_loss(answers, settings.loss, settings.sft)
@@ -56,9 +55,9 @@ def run(iteration: str) -> None:
             nothing = f"nothing to learn (raise iterations.{iteration}.ratio, or preference.sft where that is 0)"
             why = "nothing is better" if rows else nothing
             log.warning("preference %s: %s: the model stays as it was", iteration, why)
-        publish(candidates[kept], f"data/models/{iteration}", params.model, params.engine)
+        publish(candidates[kept], params.model_folder(iteration), params.model, params.engine)
     figures = {"answers": len(rows), "pairs": pairs, "kept": kept, "validation": accuracy}
-    write_json(figures, f"metrics/preference/{iteration}.json")
+    write_json(figures, paths.PREFERENCE_METRICS.format(iteration))
 
 
 def accuracy_of_start(previous: str, params: Params) -> float:
@@ -68,7 +67,7 @@ def accuracy_of_start(previous: str, params: Params) -> float:
     """
     if params.engine.kind != "transformers":
         return validation_accuracy(params.model_folder(previous), params)
-    known = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS).filter(pl.col("split") == "validation")
+    known = read_table(paths.PREDICTIONS.format(previous), PREDICTIONS).filter(pl.col("split") == "validation")
     return share_right(known)
 
 
@@ -76,7 +75,7 @@ def validation_accuracy(folder: str, params: Params) -> float:
     """The share of the validation tasks that a model answers right."""
     prompter = Prompter(load_tokenizer(folder), params.model.dialect, params.model.max_length)
     engine = open_local(folder, params.engine, prompter.end_ids)
-    answers = answer(engine, prompter, read_tasks(VALIDATION), params.evaluation, params.engine.max_tokens)
+    answers = answer(engine, prompter, read_tasks(paths.VALIDATION), params.evaluation, params.engine.max_tokens)
     return share_right(answers)
 
 

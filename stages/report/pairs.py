@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from itool import paths
 from itool.artifacts import PAIRS, TASKS, read_table, row_task
 from itool.errors import UserError
 from itool.toolcall.prompt import Prompter
 from itool.toolcall.types import Task
-
-EXPLORE = "data/synthesis/explore.parquet"
 
 
 @dataclass(frozen=True)
@@ -42,17 +41,17 @@ def sample(iteration: str, count: int, seed: int, prompter: Prompter) -> list[Sh
 
     Raises UserError naming the file when a pair's task is not among those to explore, or its prompt is not that task's.
     """
-    file = f"data/pairs/{iteration}.parquet"
+    file = paths.PAIRS.format(iteration)
     pairs = read_table(file, PAIRS)
     chosen = random.Random(f"{seed}/report/{iteration}").sample(range(pairs.height), min(count, pairs.height))
     rows = [pairs.row(index, named=True) for index in sorted(chosen)]
-    wanted = read_table(EXPLORE, TASKS).filter(pl.col("task_id").is_in([row["task_id"] for row in rows]))
+    wanted = read_table(paths.EXPLORE, TASKS).filter(pl.col("task_id").is_in([row["task_id"] for row in rows]))
     tasks = {row["task_id"]: row_task(row) for row in wanted.iter_rows(named=True)}
     shown = []
     for row in rows:
         task = tasks.get(row["task_id"])
         if task is None:
-            raise UserError(f"{file}: column task_id: found {row['task_id']}, which is not in {EXPLORE}")
+            raise UserError(f"{file}: column task_id: found {row['task_id']}, which is not in {paths.EXPLORE}")
         prompt = prompter.prompt_ids(task)
         if tuple(row["prompt"][: len(prompt)]) != tuple(prompt):
             raise UserError(f"{file}: column prompt: task {task.task_id}: does not begin with the prompt of that task")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 
+from itool import paths
 from itool.cli import command_line
 from itool.files import read_json, write_json, write_text
 from itool.log import log
@@ -22,8 +23,6 @@ from stages.report.tables import (
     error_table,
 )
 
-FOLDER = Path("report")
-
 
 def run() -> None:
     """Compare base, it0 and the iterations: metrics/latest.json, and in report/ report.md and the data of the plots."""
@@ -31,9 +30,9 @@ def run() -> None:
     settings, iterations = params.report, params.iterations
     models = ["base", "it0", *iterations]
     tests = {model: table.filter(pl.col("split") != "validation") for model, table in read_predictions(models).items()}
-    figures = {model: read_json(f"metrics/detail/{model}.json") for model in models}
-    decay = read_json("metrics/decay.json")
-    trained = {iteration: read_json(f"metrics/preference/{iteration}.json") for iteration in iterations}
+    figures = {model: read_json(paths.DETAIL.format(model)) for model in models}
+    decay = read_json(paths.DECAY_METRICS)
+    trained = {iteration: read_json(paths.PREFERENCE_METRICS.format(iteration)) for iteration in iterations}
     previous = {iteration: fields.previous for iteration, fields in iterations.items()}
     comparisons = comparison_table(tests, previous, params.evaluation.bootstrap, params.evaluation.seed)
     deficiency = deficiency_table(iterations)
@@ -45,15 +44,15 @@ def run() -> None:
     write_csv(decay_table(decay), "decay.csv")
     write_csv(deficiency, "deficiency.csv")
     write_csv(curve_table(iterations), "preference.csv")
-    write_text(render(figures, comparisons, decay, deficiency, trained, pairs), FOLDER / "report.md")
+    write_text(render(figures, comparisons, decay, deficiency, trained, pairs), Path(paths.REPORT) / "report.md")
     latest = {"model": models[-1]} | headline(tests[models[-1]], tests["it0"])
-    write_json(latest, "metrics/latest.json")
+    write_json(latest, paths.LATEST)
     log.info("%(model)s: %(all)s%% right, %(delta_complex)s points over it0 on complex tasks", latest)
 
 
 def write_csv(table: pd.DataFrame, name: str) -> None:
     """A table for `dvc plots`, floats to six digits."""
-    write_text(table.round(6).to_csv(index=False, lineterminator="\n"), FOLDER / name)
+    write_text(table.round(6).to_csv(index=False, lineterminator="\n"), Path(paths.REPORT) / name)
 
 
 if __name__ == "__main__":

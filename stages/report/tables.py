@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import polars as pl
 
+from itool import paths
 from itool.files import read_json
 from itool.metrics import difference, group
 
@@ -69,7 +70,7 @@ def deficiency_table(iterations: Mapping[str, Any]) -> pd.DataFrame:
     rows = [
         {"iteration": iteration, "error": error, "scenario": scenario, "pairs": pairs}
         for iteration in iterations
-        for error, scenarios in sorted(read_json(f"metrics/fragments/{iteration}.json")["scenarios"].items())
+        for error, scenarios in sorted(read_json(paths.FRAGMENTS_METRICS.format(iteration))["scenarios"].items())
         for scenario, pairs in scenarios.items()
     ]
     return pd.DataFrame(rows, columns=["iteration", "error", "scenario", "pairs"])
@@ -83,7 +84,7 @@ def curve_table(iterations: Mapping[str, Any]) -> pd.DataFrame:
 
 def curves(iteration: str) -> pd.DataFrame:
     """The curves of one iteration side by side, by step."""
-    files = {name: Path(f"data/curves/{iteration}/plots/metrics/{name}.tsv") for name in CURVES}
+    files = {name: Path(paths.CURVES.format(iteration), f"plots/metrics/{name}.tsv") for name in CURVES}
     logged = [pd.read_csv(file, sep="\t", index_col="step")[[name]] for name, file in files.items() if file.exists()]
     table = pd.concat(logged, axis="columns") if logged else pd.DataFrame()
     return table.reset_index(names="step").assign(iteration=iteration)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from itool import paths
 from itool.artifacts import PREDICTIONS, SELECTED, read_table, read_tasks, task_row, write_table
 from itool.cli import command_line
 from itool.engine import open_engine
@@ -13,8 +14,6 @@ from itool.log import log
 from itool.params import Iteration, load
 from itool.toolcall.prompt import Prompter, load_tokenizer
 from stages.selection.draw import candidates, hardest, weighted_draw, weights, wrong_fragments
-
-POOL = "data/synthesis/explore.parquet"
 
 
 def run(iteration: str) -> None:
@@ -26,14 +25,14 @@ def run(iteration: str) -> None:
     params = load()
     settings = params.selection
     start = params.start_of(iteration)
-    pool = read_tasks(POOL)
+    pool = read_tasks(paths.EXPLORE)
     indices = candidates(
         len(pool), settings.draw, settings.headroom, number(iteration, params.iterations), settings.seed
     )
     tasks = [pool[index] for index in indices]
 
     previous = params.iterations[iteration].previous
-    predictions = read_table(f"data/predictions/{previous}.parquet", PREDICTIONS)
+    predictions = read_table(paths.PREDICTIONS.format(previous), PREDICTIONS)
     profile = wrong_fragments(predictions.filter(pl.col("split") == "validation"))
     task_weights = weights([task.scenario for task in tasks], profile, settings.calibration)
     drawn = weighted_draw(task_weights, settings.draw, random.Random(f"{settings.seed}/draw/{iteration}"))
@@ -52,7 +51,7 @@ def run(iteration: str) -> None:
             for index, perplexity, has_calls, keep in columns
         ],
         SELECTED,
-        f"data/selection/{iteration}.parquet",
+        paths.SELECTION.format(iteration),
     )
     log.info("selection %s: %d drawn of %d, %d kept", iteration, len(drawn), len(tasks), sum(kept))
 

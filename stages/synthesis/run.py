@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from itool import paths
 from itool.artifacts import REJECTED, TASKS, task_row, write_table
 from itool.cli import command_line
 from itool.errors import UserError
@@ -21,9 +22,6 @@ from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import hold_out
 from stages.synthesis.scenarios import SCENARIOS
 from stages.synthesis.verify import Rejection
-
-FOLDER = Path("data/synthesis")
-METRICS = Path("metrics/synthesis.json")
 
 
 def run() -> None:
@@ -47,8 +45,8 @@ def run() -> None:
     rejected += refused
     tasks = arranged([sample.task for sample in samples], params.seed) + users
     check_splits(tasks, rejected, params)
-    write_folder(tasks, rejected, FOLDER)
-    write_json(metrics(samples, users, rejected, pool.entities), METRICS)
+    write_folder(tasks, rejected)
+    write_json(metrics(samples, users, rejected, pool.entities), paths.SYNTHESIS_METRICS)
     log.info("%d tasks, %d of them from conversations; %d candidates rejected", len(tasks), len(users), len(rejected))
 
 
@@ -90,13 +88,15 @@ def arranged(tasks: list[Task], seed: int) -> list[Task]:
     return ordered
 
 
-def write_folder(tasks: list[Task], rejected: list[Rejection], folder: Path) -> None:
+def write_folder(tasks: list[Task], rejected: list[Rejection]) -> None:
     """All tables of the phase, whole or not at all; test.parquet holds both test splits."""
-    with whole_folder(folder) as half_written:
-        for name in ("train", "explore", "validation", "test"):
+    files = {"train": paths.TRAIN, "explore": paths.EXPLORE, "validation": paths.VALIDATION, "test": paths.TEST}
+    with whole_folder(Path(paths.TRAIN).parent) as half_written:
+        for name, file in files.items():
             rows = [task_row(task) for task in tasks if task.split.split("_")[0] == name]
-            write_table(rows, TASKS, half_written / f"{name}.parquet")
-        write_table([asdict(rejection) for rejection in rejected], REJECTED, half_written / "rejected.parquet")
+            write_table(rows, TASKS, half_written / Path(file).name)
+        rejections = [asdict(rejection) for rejection in rejected]
+        write_table(rejections, REJECTED, half_written / Path(paths.REJECTED).name)
 
 
 if __name__ == "__main__":

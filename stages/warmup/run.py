@@ -4,6 +4,7 @@ import random
 import tempfile
 from collections.abc import Sequence
 
+from itool import paths
 from itool.artifacts import read_tasks
 from itool.cli import command_line
 from itool.engine import open_local
@@ -19,16 +20,13 @@ from itool.training.rows import Row, schedule
 from itool.training.trainer import train
 from stages.warmup.corrupt import corrupt, difficulty, gather
 
-TRAIN, VALIDATION = "data/synthesis/train.parquet", "data/synthesis/validation.parquet"
-MODEL = "data/models/it0"
-
 
 def run() -> None:
     """Fine-tunes model.path on data/synthesis/train.parquet to data/models/it0; curves and metrics/warmup.json."""
     params = load()
-    settings = params.warmup
+    settings, model = params.warmup, params.model_folder("it0")
     prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
-    tasks = read_tasks(TRAIN)
+    tasks = read_tasks(paths.TRAIN)
     answers = [Row(*prompter.sample(task)) for task in tasks]
     count = round(len(tasks) * settings.self_evaluation / (1 - settings.self_evaluation))
     about, questions, _ = self_evaluation_rows(tasks, count, prompter, settings.seed, params.evaluation.strict)
@@ -39,14 +37,14 @@ def run() -> None:
     difficulties = hard if settings.easy_to_hard else None
     order = schedule(rows, settings.epochs * len(rows), settings.batch, settings.seed, difficulties)
     with tempfile.TemporaryDirectory() as folder:
-        (trained,) = train(rows, params.model.path, folder, params, settings, order, curves="data/curves/it0")
-        publish(trained, MODEL, params.model, params.engine)
+        (trained,) = train(rows, params.model.path, folder, params, settings, order, curves=paths.CURVES.format("it0"))
+        publish(trained, model, params.model, params.engine)
 
-    held_out = read_tasks(VALIDATION)
+    held_out = read_tasks(paths.VALIDATION)
     _, questions, right = self_evaluation_rows(
         held_out, len(held_out), prompter, settings.seed, params.evaluation.strict
     )
-    area = self_evaluation_auc(open_local(MODEL, params.engine, prompter.end_ids), prompter, questions, right)
+    area = self_evaluation_auc(open_local(model, params.engine, prompter.end_ids), prompter, questions, right)
     log.info("warmup: self-evaluation AUC on %d validation samples: %s", len(questions), area)
     write_json(
         {
@@ -54,7 +52,7 @@ def run() -> None:
             "self_evaluations": len(about),
             "self_evaluation": {"auc": area, "n": len(questions)},
         },
-        "metrics/warmup.json",
+        paths.WARMUP_METRICS,
     )
 
 

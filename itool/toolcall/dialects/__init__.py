@@ -12,11 +12,6 @@ from itool.toolcall.types import Answer, Unparseable
 DIALECTS: dict[str, ModuleType] = {"pythonic": pythonic, "hermes": hermes}
 
 
-def get(name: str) -> ModuleType:
-    """The module of a dialect. KeyError for a name that is not registered, which params.yaml cannot hold."""
-    return DIALECTS[name]
-
-
 def read_answer(dialect: ModuleType, text: str, finished: bool) -> Answer | Unparseable:
     """The text as an answer, or why it is none.
 
