@@ -6,6 +6,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from itool import params
+from itool.files import read_text
 from tests.smoke import ROOT, lay_over
 
 MODELS = ("it0", "it1", "it2", "it3")
@@ -29,7 +30,7 @@ RIVALS: dict[str, dict[str, Any]] = {
     "fragments_independent": INDEPENDENT,
     "authors": {"fragments": {"span": "path"}},
 }
-# The best rate where that is not iTool's, which params.yaml has; `larger` was run at no other.
+# The best rate where that is not iTool's, which profiles/full has; `larger` was run at no other.
 RATE = {"sft_same": 0.004, "sft_hard": 0.002, "rejection_sampling": 0.004, "larger": 0.004}
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no_warmup_order": {"warmup": {"easy_to_hard": False}},
@@ -50,7 +51,6 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "simulations_1": {"exploration": {"simulations": 1}},
     "simulations_16": {"exploration": {"simulations": 16}},
     "visits_1": {"fragments": {"visits": 1}},
-    "margin_0.3": {"fragments": {"margin": 0.3}},
     "span_rest": {"fragments": {"span": "rest"}},
 }
 # Of models that benchmarks/larger.py makes. `larger` has three times the parameters and is trained as sft_more. `big`
@@ -68,7 +68,7 @@ ARMS = RIVALS | ABLATIONS | LARGER | BIG
 def base_parameters(profile: Path | None = None) -> dict[str, Any]:
     """params.yaml, with the values of a profile laid over it: a file of the options that `dvc exp run` takes."""
     fields = params.read(ROOT / "params.yaml")
-    return lay_over(fields, options(profile.read_text())) if profile else fields
+    return lay_over(fields, options(read_text(profile))) if profile else fields
 
 
 def options(text: str) -> dict[str, Any]:

@@ -32,8 +32,9 @@ import polars as pl
 from benchmarks import results
 from benchmarks.arms import ARMS, MODELS, RIVALS, base_parameters, changes
 from benchmarks.tables import tables
-from itool import params
+from itool import params, paths
 from itool.artifacts import PREDICTIONS, TASKS, read_table
+from itool.cli import one_line_errors
 from itool.errors import UserError
 from itool.files import read_json, whole_folder
 from itool.metrics import group
@@ -42,7 +43,7 @@ from tests.smoke import ROOT, copy_project, dvc, lay_over
 
 COPIES = ROOT / "tmp/claims"
 RATES = (0.002, 0.004, 0.008)
-BASE, TEST = "data/base/model.safetensors", "data/synthesis/test.parquet"
+BASE = "data/base/model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,10 @@ def run(plan: Plan) -> None:
     start, origin = time.monotonic(), results.provenance()
     folder = prepared(plan)
     dvc(folder, "repro", *(f"start@{name}" for name in models[:2]), *(f"evaluation@{name}" for name in models[2:]))
-    tasks = read_table(folder / TEST, TASKS)
-    predictions = {name: read_table(folder / f"data/predictions/{name}.parquet", PREDICTIONS) for name in models}
-    figures = {stage: trained(folder, stage, models[2:]) for stage in ("preference", "fragments")}
+    tasks = read_table(folder / paths.TEST, TASKS)
+    predictions = {name: read_table(folder / paths.PREDICTIONS.format(name), PREDICTIONS) for name in models}
+    files = {"preference": paths.PREFERENCE_METRICS, "fragments": paths.FRAGMENTS_METRICS}
+    figures = {stage: trained(folder, file, models[2:]) for stage, file in files.items()}
     figures["validation"] = {name: validation(table) for name, table in predictions.items()}
     answers = [{"model": name} | bits(tasks, table) for name, table in predictions.items()]
     keep(plan, "claims", origin, figures, tasks.select("split", "scenario").to_dicts(), answers)
@@ -96,7 +98,7 @@ def tune(plan: Plan, last: str) -> None:
     start, origin = time.monotonic(), results.provenance()
     folder = prepared(plan)
     dvc(folder, "repro", f"preference@{last}")
-    metrics = trained(folder, "preference", MODELS[1 : MODELS.index(last) + 1])
+    metrics = trained(folder, paths.PREFERENCE_METRICS, MODELS[1 : MODELS.index(last) + 1])
     keep(plan, "rates", origin, {"validation": {name: each["validation"] for name, each in metrics.items()}}, [], [])
     print(f"{plan.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
 
@@ -119,9 +121,9 @@ def keep(
     )
 
 
-def trained(folder: Path, stage: str, iterations: Sequence[str]) -> dict[str, Any]:
-    """The metrics of a stage by iteration."""
-    return {name: read_json(folder / f"metrics/{stage}/{name}.json") for name in iterations}
+def trained(folder: Path, file: str, iterations: Sequence[str]) -> dict[str, Any]:
+    """The metrics of a stage by iteration, from its `file` of each."""
+    return {name: read_json(folder / file.format(name)) for name in iterations}
 
 
 def validation(predictions: pl.DataFrame) -> dict[str, Any]:
@@ -169,7 +171,7 @@ def copy_of_project(folder: Path, plan: Plan) -> None:
 
 def files_of(project: Path) -> dict[str, str]:
     """MD5 of the base model and of the test tasks, by file name."""
-    files = (project / BASE, project / TEST)
+    files = (project / BASE, project / paths.TEST)
     return {file.name: hashlib.md5(file.read_bytes()).hexdigest() for file in files if file.exists()}
 
 
@@ -197,8 +199,8 @@ def main() -> None:
     if asked.what == "table":
         print(tables(results.settings(results.runs(), asked.where), base_parameters()))
         return
-    if not (ROOT / TEST).exists():
-        raise UserError(f"{TEST}: missing, and results are told apart by it; run `dvc repro` first")
+    if not (ROOT / paths.TEST).exists():
+        raise UserError(f"{paths.TEST}: missing, and results are told apart by it; run `dvc repro` first")
     if asked.jobs > 1:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits must not keep a core from the other jobs
     base = base_parameters(asked.profile)
@@ -214,7 +216,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with one_line_errors():
         main()
-    except UserError as error:
-        sys.exit(f"error: {error}")

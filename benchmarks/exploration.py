@@ -35,9 +35,10 @@ from typing import Any
 from benchmarks import results
 from itool import params
 from itool.artifacts import read_tasks
+from itool.cli import one_line_errors
 from itool.engine import ENGINES, open_engine, seed_of
 from itool.engine.base import Completion, Engine, Prefix, Request, Sampling
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import open_prompter
 from itool.toolcall.types import Task
 from stages.exploration.search import explore, node_rows
 from stages.fragments.pairs import find_pairs
@@ -152,7 +153,7 @@ def measure(arguments: argparse.Namespace, size: int) -> dict[str, Any]:
     """All figures for one number of tasks. Rates are a second of wall time of what they are about."""
     settings = params.load()
     tasks = read_tasks("data/synthesis/explore.parquet")[:size]
-    prompter = Prompter(load_tokenizer(arguments.model), settings.model.dialect, settings.model.max_length)
+    prompter = open_prompter(arguments.model, settings.model)
     engine = open_engine(
         arguments.model, settings.engine.model_copy(update={"kind": arguments.engine}), prompter.end_ids
     )
@@ -271,4 +272,5 @@ def row(figures: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with one_line_errors():
+        main()

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from benchmarks import results
 from benchmarks.arms import ABLATIONS, LARGER, MODELS, RIVALS
 from benchmarks.tables import mean
+from itool.cli import one_line_errors
 from itool.statistics import Estimate
 from tests.smoke import ROOT
 
@@ -110,4 +111,5 @@ def main(folder: Path = PLOTS, where: Sequence[str] = ()) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--where", nargs="+", default=[], metavar="NAME=VALUE", help="the runs that are drawn")
-    main(where=parser.parse_args().where)
+    with one_line_errors():
+        main(where=parser.parse_args().where)

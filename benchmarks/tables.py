@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.arms import ABLATIONS, ARMS, BIG, MODELS, RIVALS
 from benchmarks.results import Setting, flat
 from itool.statistics import Estimate, Weights, interval
+from stages.report.markdown import grid, percent
 
 RESAMPLES = 2000
 OVER_IT0, ITOOL_OVER = "complex, over it0", "complex, iTool over it"
@@ -126,16 +127,9 @@ def rates(setting: Setting) -> str:
 
 
 def markdown(rows: Iterable[dict[str, Any]]) -> str:
-    """A Markdown table, first column left, the others right; nothing without rows."""
+    """A Markdown table; nothing without rows."""
     table = pd.DataFrame(list(rows))
-    aligned = ["left", *["right"] * (table.shape[1] - 1)]
-    return table.to_markdown(index=False, disable_numparse=True, colalign=aligned) if len(table) else ""
-
-
-def percent(estimate: Estimate, sign: str = "") -> str:
-    """A share as percent with its interval, e.g. `63.2 [60.1, 66.0]`."""
-    value, low, high = (f"{100 * (each or 0.0):{sign}.1f}" for each in (estimate.value, estimate.low, estimate.high))
-    return f"{value} [{low}, {high}]"
+    return grid(table) if len(table) else ""
 
 
 def mean(right: NDArray[np.float64]) -> Estimate:

@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer
 
 from itool.artifacts import PAIRS, read_table
+from itool.cli import one_line_errors
 from itool.errors import UserError
 from itool.log import log, start_logging
 from itool.params import Params, load
@@ -79,4 +80,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with one_line_errors():
+        main()

@@ -5,7 +5,6 @@ with nulls.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from itool.errors import UserError, one_line
+from itool.files import whole_file
 from itool.toolcall.schema import parse_tool
 from itool.toolcall.types import Reference, Task
 
@@ -118,11 +118,8 @@ DECAY: dict[str, Any] = {
 def write_table(rows: pl.DataFrame | Iterable[dict[str, Any]], schema: dict[str, Any], path: str | Path) -> None:
     """Writes parquet with exactly the schema's columns, whole or not at all."""
     table = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), schema=schema)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half_written = path.with_name(path.name + ".part")
-    table.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(half_written)
-    os.replace(half_written, path)
+    with whole_file(path) as half_written:
+        table.select(pl.col(name).cast(kind) for name, kind in schema.items()).write_parquet(half_written)
 
 
 def join_tables(parts: Sequence[Path], schema: dict[str, Any], path: str | Path) -> None:
@@ -130,13 +127,10 @@ def join_tables(parts: Sequence[Path], schema: dict[str, Any], path: str | Path)
 
     Holds one part in memory at a time. Raises UserError as read_table does.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half_written = path.with_name(path.name + ".part")
-    with pq.ParquetWriter(half_written, pl.DataFrame(schema=schema).to_arrow().schema) as writer:
+    arrow = pl.DataFrame(schema=schema).to_arrow().schema
+    with whole_file(path) as half_written, pq.ParquetWriter(half_written, arrow) as writer:
         for part in parts:
             writer.write_table(read_table(part, schema).to_arrow())
-    os.replace(half_written, path)
 
 
 def read_table(path: str | Path, schema: dict[str, Any]) -> pl.DataFrame:

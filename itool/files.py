@@ -13,15 +13,19 @@ from itool.errors import UserError
 MAX_NESTING = 64  # of lists and objects in each other
 
 
-def read_json(path: str | Path) -> Any:
-    """Any JSON file. Raises UserError naming the file, and the line where the JSON is broken."""
+def read_text(path: str | Path) -> str:
+    """A file of UTF-8. Raises UserError naming the file, and the byte that is none."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start}: not UTF-8") from None
-    return parse_json(text, str(path))
+
+
+def read_json(path: str | Path) -> Any:
+    """Any JSON file. Raises UserError naming the file, and the line where the JSON is broken."""
+    return parse_json(read_text(path), str(path))
 
 
 def parse_json(text: str, where: str) -> Any:
@@ -69,10 +73,17 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     half_written.rename(path)
 
 
-def write_text(text: str, path: str | Path) -> None:
-    """Writes UTF-8, whole or not at all."""
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """A file to write, which takes the place of `path` in the end: whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     half_written = path.with_name(path.name + ".part")
-    half_written.write_text(text, encoding="utf-8")
+    yield half_written
     os.replace(half_written, path)
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """Writes UTF-8, whole or not at all."""
+    with whole_file(path) as half_written:
+        half_written.write_text(text, encoding="utf-8")

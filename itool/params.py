@@ -1,10 +1,11 @@
 """params.yaml as typed, validated objects, one class a section. `load()` is the only way in."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -22,6 +23,17 @@ Seed = Field(ge=0, lt=2**32)  # what NumPy and PyTorch take
 TAKEN = ("decay", "latest", "synthesis", "warmup")  # names of other files in metrics/
 
 
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Accepts a name that is registered, and lists those for any other."""
+
+    def known(name: str) -> str:
+        if name not in names:
+            raise PydanticCustomError("unknown", "expected one of {names}", {"names": ", ".join(names)})
+        return name
+
+    return AfterValidator(known)
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -37,7 +49,7 @@ class Lora(Section):
 
 class Model(Section):
     path: str  # any local Transformers model with a chat template
-    dialect: str = Field(pattern=f"^({'|'.join(DIALECTS)})$")  # one of those that are registered
+    dialect: Annotated[str, one_of(DIALECTS)]
     train_embeddings: bool  # without lora: whether token embeddings are trained, with an output head tied to them
     lora: Lora | None
     max_length: int = Count  # tokens of prompt and answer; longer samples are an error, never cut
@@ -62,14 +74,8 @@ class Server(Section):
     retries: int = Field(ge=0)  # after a failed request
 
 
-def _known_engine(kind: str) -> str:
-    if kind not in ENGINES:
-        raise PydanticCustomError("engine", "expected one of {names}", {"names": ", ".join(ENGINES)})
-    return kind
-
-
 class Engine(Section):
-    kind: Annotated[str, AfterValidator(_known_engine)]  # training stages check their models with transformers always
+    kind: Annotated[str, one_of(ENGINES)]  # training stages check their models with transformers always
     dtype: Literal["float32", "bfloat16", "float16"]
     threads: int = Count  # fixed, because the sum order of a CPU kernel depends on it
     batch: int = Count  # sequences that decode together
@@ -135,6 +141,7 @@ class Decay(Supervised):
 
 
 class Warmup(Supervised):
+    epochs: int = Field(ge=0)  # 0: it0 is the base as it is
     easy_to_hard: bool
     self_evaluation: float = Field(ge=0.0, lt=1.0)  # share of the samples that ask "is this answer correct?"
 
@@ -169,19 +176,12 @@ class Fragments(Section):
 
 
 class Preference(Updates):
-    loss: str  # of pairs, one of itool.training.losses.PAIR_LOSSES; sft: the answers alone, without pairs
+    loss: Annotated[str, one_of([*PAIR_LOSSES, "sft"])]  # sft: the answers alone, without pairs
     beta: float = Positive
     simpo_margin: float = Field(ge=0.0)  # nats a token by which simpo wants chosen to exceed rejected
     sft: float = Field(ge=0.0)  # weight of the right answers' negative log-likelihood
     updates: int = Count
     checks: int = Count  # checkpoints among which validation picks
-
-    @field_validator("loss")
-    @classmethod
-    def _is_registered(cls, loss: str) -> str:
-        if loss not in (*PAIR_LOSSES, "sft"):
-            raise PydanticCustomError("loss", f"input should be one of {', '.join(PAIR_LOSSES)} or sft")
-        return loss
 
 
 class Evaluation(Section):
@@ -196,7 +196,7 @@ class Report(Section):
 
 
 class Iteration(Section):
-    previous: str  # the model to start from: base, it0 or an iteration that stands above this one
+    previous: str  # the model to start from: it0 or an iteration that stands above this one
     ratio: float = Field(gt=0.0, le=1.0)  # hardest share of the replay buffer that is explored
 
 
@@ -274,13 +274,12 @@ def check_batches(params: Params, path: str | Path) -> None:
 
 def check_iterations(params: Params, path: str | Path) -> None:
     """Raises UserError for an iteration whose name cannot be a file's, or that starts from no model made before it."""
-    models = ["base", "it0"]
+    models = ["it0"]
     for name, iteration in params.iterations.items():
-        if name in (*models, *TAKEN) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        taken = ("base", *models, *TAKEN)
+        if name in taken or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
             rule = "small letters, digits, - and _, beginning with a letter or digit"
-            raise UserError(
-                f"{path}: iterations: found the name {name!r}, expected {rule}, none of {', '.join((*models, *TAKEN))}"
-            )
+            raise UserError(f"{path}: iterations: found the name {name!r}, expected {rule}, none of {', '.join(taken)}")
         if iteration.previous not in models:
             found = f"{path}: iterations.{name}.previous: found {iteration.previous!r}"
             raise UserError(f"{found}, expected one of {', '.join(models)}")

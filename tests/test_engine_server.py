@@ -278,7 +278,7 @@ def test_no_server_and_no_answer_in_time():
         ({"choices": [choice(token_ids=[1])]}, "not one log-probability for each token id"),
         ({"choices": [choice(finish_reason="abort")]}, "choices.0.finish_reason"),
         ({"choices": [{"token_ids": [1]}]}, "choices.0.logprobs: field required"),
-        ({"choices": []}, "found 0 completions, expected 1"),
+        ({"choices": []}, "choices: list should have at least 1 item"),
         ("no JSON object", "input should be"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from exploration_fakes import END, PROMPT, FakeEngine, FakePrompter, ids_of, tasks
 
 from itool import params
-from itool.toolcall.checker import check, consistent
+from itool.toolcall.checker import check, first_error
 from itool.toolcall.dialects import read_answer
 from itool.toolcall.types import ErrorKind
 from stages.exploration.search import explore, node_rows
@@ -248,7 +248,7 @@ def test_pairs_of_real_searches_hold_what_the_design_promises(seed):
         assert whole[: len(both[0])] == both[0]
         assert all(any(full[: len(ids)] == ids for full in generated) for ids in both)
         rejected = b"".join(prompter.token_bytes[token] for token in both[1][4:] if token != END)
-        assert not consistent(rejected, TASK.reference, TASK.tools, False, prompter.dialect, both[1][-1] == END)
+        assert first_error(rejected, TASK.reference, TASK.tools, False, prompter.dialect, both[1][-1] == END)
         reached = [full for full in generated if full[: len(both[0])] == both[0] and full[-1] == END]
         assert any(
             check(

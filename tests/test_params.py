@@ -17,25 +17,32 @@ from itool.params import load
         ("evaluation", "seed", -1, r"evaluation\.seed: found -1; input should be greater than or equal to 0"),
         ("warmup", "seed", 2**32, r"warmup\.seed: found 4294967296; input should be less than 4294967296"),
         ("decay", "seeds", [1, -2], r"decay\.seeds\.1: found -2; input should be greater than or equal to 0"),
-        ("model", "dialect", "xml", r"model\.dialect: found 'xml'; .*pythonic\|hermes"),
+        ("model", "dialect", "xml", r"model\.dialect: found 'xml'; expected one of pythonic, hermes$"),
+        ("preference", "loss", "kto", r"preference\.loss: found 'kto'; expected one of sigmoid, ipo, simpo, sft$"),
+        (
+            "iterations",
+            "it1",
+            {"previous": "base", "ratio": 0.5},
+            r"iterations\.it1\.previous: found 'base', expected one of it0$",
+        ),
         ("warmup", "self_evaluation", 1.0, r"warmup\.self_evaluation: found 1\.0; input should be less than 1"),
         (
             "iterations",
             "it1",
             {"previous": "it7", "ratio": 0.5},
-            r"iterations\.it1\.previous: found 'it7', expected one of base, it0$",
+            r"iterations\.it1\.previous: found 'it7', expected one of it0$",
         ),
         (
             "iterations",
             "it2",
             {"previous": "it2", "ratio": 0.5},
-            r"iterations\.it2\.previous: found 'it2', expected one of base, it0, it1$",
+            r"iterations\.it2\.previous: found 'it2', expected one of it0, it1$",
         ),
         (
             "iterations",
             "it1",
             {"previous": "it2", "ratio": 0.5},
-            r"iterations\.it1\.previous: found 'it2', expected one of base, it0$",
+            r"iterations\.it1\.previous: found 'it2', expected one of it0$",
         ),
         ("iterations", "it1", {"previous": "it0", "ratio": 0.0}, r"iterations\.it1\.ratio: found 0\.0; input should"),
     ],
@@ -65,7 +72,7 @@ def test_an_iteration_may_start_from_any_earlier_model(tmp_path: Path) -> None:
     text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
     text["iterations"] = {
         name: {"previous": previous, "ratio": 1.0}
-        for name, previous in (("second_try-2", "base"), ("b", "it0"), ("a", "b"), ("c", "b"))
+        for name, previous in (("second_try-2", "it0"), ("b", "it0"), ("a", "b"), ("c", "b"))
     }
     file.write_text(yaml.safe_dump(text, sort_keys=False))
     assert list(load(file).iterations) == ["second_try-2", "b", "a", "c"]

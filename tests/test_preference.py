@@ -3,6 +3,7 @@
 import gc
 import json
 import math
+import shutil
 import weakref
 from pathlib import Path
 
@@ -337,18 +338,19 @@ def write_project(answers, pairs):
 
 @pytest.fixture
 def project(base, tmp_path, monkeypatch):
-    """A folder with what the stage reads for it1: an answer, a pair, and validation tasks, half answered by `base`."""
+    """A folder with what the stage reads for it1: an answer, a pair, and validation tasks, half answered by it0."""
     text = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
-    text["model"]["path"] = str(base)
+    text["model"]["path"] = "not read: the start is it0"
     text["engine"]["threads"] = 1
     text["preference"] |= {"updates": 2, "checks": 2, "batch": 2, "learning_rate": 0.003}
-    text["iterations"] = {"it1": {"previous": "base", "ratio": 0.5}}
+    text["iterations"] = {"it1": {"previous": "it0", "ratio": 0.5}}
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(text))
     columns = dict.fromkeys(PREDICTIONS)
     answers = [columns | {"task_id": f"v{i}", "split": "validation", "right": i < 5} for i in range(10)]
     answers += [columns | {"task_id": "t", "split": "test_seen", "right": False}]
-    write_table(answers, PREDICTIONS, "data/predictions/base.parquet")
+    write_table(answers, PREDICTIONS, "data/predictions/it0.parquet")
+    shutil.copytree(base, "data/models/it0")
     write_project([{"prompt": PROMPT, "answer": ANSWER, "learn": True}], [PAIR])
 
 
@@ -437,5 +439,5 @@ def test_the_start_is_judged_by_the_engine_of_its_rivals(base, project, monkeypa
     monkeypatch.setattr("stages.preference.run.validation_accuracy", lambda folder, _: asked.append(folder) or 0.25)
     everything = params.load()
     everything = everything.model_copy(update={"engine": everything.engine.model_copy(update={"kind": kind})})
-    known = accuracy_of_start("base", everything)
-    assert (known, asked) == ((0.5, []) if kind == "transformers" else (0.25, [str(base)]))
+    known = accuracy_of_start("it0", everything)
+    assert (known, asked) == ((0.5, []) if kind == "transformers" else (0.25, ["data/models/it0"]))

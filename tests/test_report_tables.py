@@ -19,7 +19,7 @@ from stages.report.run import run
 from stages.report.tables import CURVES
 from stages.synthesis.scenarios import SCENARIOS as BY_NAME
 
-SCENARIOS = list(BY_NAME)
+SCENARIOS = list(BY_NAME)[:9]
 
 RIGHT = {"base": 30, "it0": 100, "it1": 130}  # of 200 test tasks, the easiest first
 TOOL = Tool("get_weather", "Weather.", {"type": "object", "properties": {"city": {"type": "string"}}})

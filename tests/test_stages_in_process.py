@@ -1,11 +1,15 @@
 """Every stage, one after the other, in this process: what test_end_to_end.py does with DVC, on less and in seconds."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
 from smoke import copy_inputs
 
 from itool import artifacts
@@ -107,6 +111,22 @@ def test_details_keep_their_contract(project: Path) -> None:
     assert headline["delta_all"] == pytest.approx(100 * delta["all"]["value"], abs=0.051)
     assert set(delta["complex"]) == {"value", "low", "high", "n", "p_value"}
     assert "per_doubling" in (project / "metrics/decay.json").read_text()
+
+
+def test_without_an_epoch_it0_is_the_base(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "project"
+    shutil.copytree(project, copy)
+    params = yaml.safe_load((copy / "params.yaml").read_text())
+    params["warmup"]["epochs"] = 0
+    (copy / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(copy)
+    warmup()
+    base, it0, trained = (
+        load_file(folder / "model.safetensors")
+        for folder in (copy / "data/base", copy / "data/models/it0", project / "data/models/it0")
+    )
+    assert all(torch.equal(it0[name], base[name]) for name in it0)
+    assert not all(torch.equal(it0[name], trained[name]) for name in it0)
 
 
 def test_the_report_shows_models_and_pairs(project: Path) -> None:

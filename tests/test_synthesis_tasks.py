@@ -41,11 +41,11 @@ PARAMS = Synthesis(
     conversations="data/conversations.jsonl",
     format="openai",
     simulate=True,
-    train=90,
-    explore=45,
-    validation=45,
-    test_seen=90,
-    test_unseen=90,
+    train=10 * len(SCENARIOS),
+    explore=5 * len(SCENARIOS),
+    validation=5 * len(SCENARIOS),
+    test_seen=10 * len(SCENARIOS),
+    test_unseen=10 * len(SCENARIOS),
     train_wording=0.5,
     new_wording=0.5,
     typos=0.3,
@@ -94,7 +94,7 @@ def test_quotas_are_filled_to_the_task(samples):
     for split in ("train", "explore", "validation", "test_seen", "test_unseen"):
         mine = [s.task.scenario for s in samples if s.task.split == split]
         assert {scenario: mine.count(scenario) for scenario in SCENARIOS} == dict.fromkeys(
-            SCENARIOS, getattr(PARAMS, split) // 9
+            SCENARIOS, getattr(PARAMS, split) // len(SCENARIOS)
         )
 
 
@@ -144,7 +144,7 @@ def test_own_phrases_of_test_are_not_those_of_training():
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.parametrize("name", ["pythonic", "hermes"])
+@pytest.mark.parametrize("name", DIALECTS)
 def test_every_reference_is_right_and_its_answer_to_another_task_is_not(samples, scenario, name):
     tasks = [s.task for s in samples if s.task.scenario == scenario]
     speak = DIALECTS[name]
@@ -345,9 +345,10 @@ def test_quotas_sum_up_and_leave_out_what_the_tools_do_not_allow(pool, held):
     counts = quotas(uneven, Part("test", "test_seen", seen, 101))
     assert sum(counts.values()) == 101
     assert counts["report"] == 0
-    refusing = PARAMS.model_copy(update={"train_irrelevant": 8.0})
-    counts = [quotas(refusing, Part("", split, seen, 162)) for split in ("train", "explore", "validation")]
-    assert [each["irrelevant"] for each in counts] == [81, 81, 18]
+    kinds = len(SCENARIOS)
+    refusing = PARAMS.model_copy(update={"train_irrelevant": kinds - 1.0})
+    counts = [quotas(refusing, Part("", split, seen, 18 * kinds)) for split in ("train", "explore", "validation")]
+    assert [each["irrelevant"] for each in counts] == [9 * kinds, 9 * kinds, 18]
     alone = replace(seen, targets=seen.targets[:1], shown=seen.targets[:1], links=())
     able = set(quotas(PARAMS, Part("train", "train", alone, 10)))
     assert not {"multiple", "parallel_multiple", "dependent", "irrelevant"} & able
@@ -385,7 +386,9 @@ def test_verbalising_never_says_an_unsaid_value_and_varies(pool, held):
 
 def test_arranged_shuffles_and_numbers_each_split(samples):
     tasks = arranged([s.task for s in samples], 1)
-    assert [t.task_id for t in tasks if t.split == "validation"] == [f"validation-{i:05d}" for i in range(45)]
+    assert [t.task_id for t in tasks if t.split == "validation"] == [
+        f"validation-{i:05d}" for i in range(PARAMS.validation)
+    ]
     assert len({t.scenario for t in tasks[:15]}) > 4
     assert len({t.task_id for t in tasks}) == len(tasks)
 

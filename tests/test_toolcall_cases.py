@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from toolcall_strategies import BYTES, END, byte_ids
 
-from itool.toolcall.checker import Verdict, check, consistent
+from itool.toolcall.checker import Verdict, check, first_error
 from itool.toolcall.dialects import DIALECTS, read_answer
 from itool.toolcall.scanner import cut, join_bytes
 from itool.toolcall.schema import parse_tools
@@ -46,4 +46,4 @@ def test_right_answers_are_cut_into_consistent_fragments(case: dict[str, Any]) -
     for fragment in fragments:
         so_far += fragment.ids
         prefix = join_bytes(so_far, BYTES, {END})
-        assert consistent(prefix, reference, tools, False, dialect, ended=END in so_far), prefix
+        assert first_error(prefix, reference, tools, False, dialect, ended=END in so_far) is None, prefix

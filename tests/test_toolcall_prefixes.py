@@ -10,13 +10,22 @@ from hypothesis import strategies as st
 from test_toolcall_checker import mutations
 from toolcall_strategies import BYTES, END, byte_ids, shuffled, tasks, tokenised, written
 
-from itool.toolcall.checker import check, consistent, fragment_error
-from itool.toolcall.dialects import hermes, pythonic
+from itool.toolcall.checker import check, first_error
+from itool.toolcall.dialects import DIALECTS, hermes, pythonic
 from itool.toolcall.scanner import cut, join_bytes
 from itool.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool
 from itool.toolcall.wording import text_could_be_right
 
-BOTH = pytest.mark.parametrize("module", [pythonic, hermes], ids=["pythonic", "hermes"])
+
+def error_in(text, reference, tools, strict, module, ended=False):  # type: ignore[no-untyped-def]
+    return first_error(text.encode() if isinstance(text, str) else text, reference, tools, strict, module, ended)
+
+
+def consistent(*what, **more):  # type: ignore[no-untyped-def]
+    return error_in(*what, **more) is None
+
+
+BOTH = pytest.mark.parametrize("module", DIALECTS.values(), ids=DIALECTS)
 
 F = Tool(
     "f",
@@ -136,7 +145,7 @@ def test_the_spoilt_fragment_is_the_first_inconsistent_one(
         text, ended = join_bytes(fragment.ids, BYTES, {END}), END in fragment.ids
         fine = consistent(prefix + text, reference, tools, False, module, ended)
         if not fine and all(verdicts):
-            assert fragment_error(prefix, text, reference, tools, False, module, ended) == kind
+            assert error_in(prefix + text, reference, tools, False, module, ended) == kind
             where = (
                 f"calls[{index}].next" if kind is ErrorKind.MISSING_PARAMETER else f"calls[{index}].arguments.{name}"
             )
@@ -173,12 +182,7 @@ def test_the_spoilt_fragment_is_the_first_inconsistent_one(
 def test_the_kind_of_a_wrong_fragment(prefix: str, fragment: str, kind: ErrorKind) -> None:
     assert consistent(prefix, SMALL, TOOLS, False, pythonic)
     assert not consistent(prefix + fragment, SMALL, TOOLS, False, pythonic)
-    assert fragment_error(prefix, fragment, SMALL, TOOLS, False, pythonic) == kind
-
-
-def test_a_right_fragment_has_no_error() -> None:
-    with pytest.raises(ValueError, match="consistent"):
-        fragment_error("[f(", "a=52", SMALL, TOOLS, False, pythonic)
+    assert error_in(prefix + fragment, SMALL, TOOLS, False, pythonic) == kind
 
 
 NESTED = Reference(Kind.CALLS, (ReferenceCall("f", {"a": [1], "o": [{"x": "New York"}], "l": [[10, "é", True]]}),))
@@ -249,18 +253,18 @@ def test_text_answers() -> None:
     refusal = Reference(Kind.REFUSAL, text="No tool can do that.")
     assert consistent("I", question, TOOLS, False, pythonic)
     assert not consistent("[", question, TOOLS, False, pythonic)
-    assert fragment_error("", "[", question, TOOLS, False, pythonic) == ErrorKind.SHOULD_NOT_CALL
+    assert error_in("[", question, TOOLS, False, pythonic) == ErrorKind.SHOULD_NOT_CALL
     assert consistent("Which start date?", question, TOOLS, False, pythonic, ended=True)
     assert not consistent("Which city?", question, TOOLS, False, pythonic, ended=True)
-    assert fragment_error("W", "hich city?", question, TOOLS, False, pythonic, ended=True) == ErrorKind.WRONG_TEXT
+    assert error_in("Which city?", question, TOOLS, False, pythonic, ended=True) == ErrorKind.WRONG_TEXT
     assert consistent("What? No tool", refusal, TOOLS, False, pythonic)
     call = "No tool does that, so I use f(a=1)"
     assert not consistent(call, refusal, TOOLS, False, pythonic)
-    assert fragment_error("N", call[1:], refusal, TOOLS, False, pythonic) == ErrorKind.SHOULD_NOT_CALL
+    assert error_in(call, refusal, TOOLS, False, pythonic) == ErrorKind.SHOULD_NOT_CALL
     report = Reference(Kind.REPORT, values=("5",), text="It is 5.")
     assert consistent("1 2 3 4", report, TOOLS, False, pythonic)  # the last may become 45 or 5
     assert not consistent("1 2 3 4 6", report, TOOLS, False, pythonic)
-    assert fragment_error("1", " 2 3 4 6", report, TOOLS, False, pythonic) == ErrorKind.WRONG_TEXT
+    assert error_in("1 2 3 4 6", report, TOOLS, False, pythonic) == ErrorKind.WRONG_TEXT
     assert not consistent("", refusal, TOOLS, False, pythonic, ended=True)
 
 

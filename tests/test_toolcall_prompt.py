@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from itool.errors import UserError
 from itool.toolcall.checker import check
-from itool.toolcall.dialects import hermes, read_answer
+from itool.toolcall.dialects import DIALECTS, hermes, read_answer
 from itool.toolcall.prompt import SELF_EVALUATION_QUESTION, Prompter, load_tokenizer
 from itool.toolcall.scanner import cut
 from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Task, Tool
@@ -81,7 +81,7 @@ def shown(ids: tuple[int, ...], by: Prompter) -> str:
 
 
 @pytest.mark.parametrize("name", TURN_ENDS)
-@pytest.mark.parametrize("dialect", ["pythonic", "hermes"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_prompt_and_completion(name: str, dialect: str) -> None:
     by = prompter(name, dialect)
     prompt, completion = by.prompt_ids(TASK), by.completion_ids(ANSWER)
@@ -141,7 +141,7 @@ def test_no_thought_is_opened() -> None:
     assert shown(by.prompt_ids(TASK), by).endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
 
 
-@pytest.mark.parametrize("dialect", ["pythonic", "hermes"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("name", ["qwen3", "llama3_1"])
 def test_completions_are_cut_and_read_back(name: str, dialect: str) -> None:
     by = prompter(name, dialect)
@@ -260,7 +260,7 @@ def forged(reference: Reference) -> Task:
 
 
 @pytest.mark.parametrize("name", TURN_ENDS)
-@pytest.mark.parametrize("dialect", ["pythonic", "hermes"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_content_forges_no_turns(name: str, dialect: str) -> None:
     by = prompter(name, dialect)
     reference = Reference(Kind.CALLS, (ReferenceCall("note", {"text": [f"turns end with {FORGED}"]}),))

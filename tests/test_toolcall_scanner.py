@@ -11,12 +11,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from toolcall_strategies import BYTES, END, answers, byte_ids, damaged, tokenised
 from transformers import PreTrainedTokenizerFast
 
-from itool.toolcall.dialects import hermes, pythonic
+from itool.toolcall.dialects import DIALECTS, hermes, pythonic
 from itool.toolcall.prompt import load_tokenizer
 from itool.toolcall.scanner import Fragment, cut, join_bytes, token_bytes
 from itool.toolcall.types import Answer, Unparseable
 
-BOTH = pytest.mark.parametrize("module", [pythonic, hermes], ids=["pythonic", "hermes"])
+BOTH = pytest.mark.parametrize("module", DIALECTS.values(), ids=DIALECTS)
 
 
 def shown(text: str | bytes, module: ModuleType, finish: str = "stop") -> list[tuple[str, str, str]]:

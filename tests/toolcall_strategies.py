@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from itool.toolcall.dialects import hermes
+from itool.toolcall.dialects import hermes, pythonic
 from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Tool
 
 END = 256
@@ -117,20 +117,6 @@ def shuffled(draw: st.DrawFn, answer: Answer) -> Answer:
 
 
 @st.composite
-def written(draw: st.DrawFn, module: ModuleType, answer: Answer) -> str:
-    """The calls of an answer as models write them: after a thought, and in all forms that the dialect reads."""
-    begins = ["", "<think>\n</think>\n\n", "<think>Shall I [call f(a=1)] <tool_call>?</think>"]
-    if module is hermes:
-        begins += ["I look it up. \u00e9 < x\n", "<think>Yes.</think> So:\n"]
-        text = draw(st.sampled_from(["", "\n"])).join(draw(_hermes_call(call)) for call in answer.calls)
-    else:
-        text = draw(st.sampled_from([", ", ",", " ,\n"])).join(draw(_pythonic_call(call)) for call in answer.calls)
-        opening, closing = draw(st.sampled_from([("[", "]"), ("[ ", ",]"), ("", ""), ("", ",")]))
-        text = opening + text + closing
-    return draw(st.sampled_from(begins)) + text
-
-
-@st.composite
 def _hermes_call(draw: st.DrawFn, call: Call) -> str:
     arguments = json.dumps(call.arguments, ensure_ascii=draw(st.booleans()))
     if draw(st.booleans()):
@@ -149,6 +135,31 @@ def _pythonic_call(draw: st.DrawFn, call: Call) -> str:
     if arguments and draw(st.booleans()):
         arguments.append("")
     return f"{call.name}({', '.join(arguments)})"
+
+
+THOUGHTS = ("", "<think>\n</think>\n\n", "<think>Shall I [call f(a=1)] <tool_call>?</think>")
+
+
+@st.composite
+def _hermes_calls(draw: st.DrawFn, answer: Answer) -> str:
+    text = draw(st.sampled_from(["", "\n"])).join(draw(_hermes_call(call)) for call in answer.calls)
+    return draw(st.sampled_from([*THOUGHTS, "I look it up. \u00e9 < x\n", "<think>Yes.</think> So:\n"])) + text
+
+
+@st.composite
+def _pythonic_calls(draw: st.DrawFn, answer: Answer) -> str:
+    text = draw(st.sampled_from([", ", ",", " ,\n"])).join(draw(_pythonic_call(call)) for call in answer.calls)
+    opening, closing = draw(st.sampled_from([("[", "]"), ("[ ", ",]"), ("", ""), ("", ",")]))
+    return draw(st.sampled_from(THOUGHTS)) + opening + text + closing
+
+
+# A dialect's calls as models write them: after a thought, and in all forms that it reads.
+FORMS = {hermes: _hermes_calls, pythonic: _pythonic_calls}
+
+
+def written(module: ModuleType, answer: Answer) -> st.SearchStrategy[str]:
+    """The calls of an answer in one of the dialect's FORMS, or as it renders them where it has none there."""
+    return FORMS[module](answer) if module in FORMS else st.just(module.render(answer))
 
 
 @st.composite

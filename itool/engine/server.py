@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import aiohttp
 from aiohttp_retry import ExponentialRetry, RetryClient
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from itool import params
 from itool.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, inputs_of, is_adapter
@@ -51,7 +51,7 @@ class Choice(BaseModel):
 
 
 class Answer(BaseModel):
-    choices: list[Choice]
+    choices: list[Choice] = Field(min_length=1)
 
 
 def generated(choice: Choice) -> tuple[Ids, tuple[float, ...]]:
@@ -149,6 +149,7 @@ class ServerEngine:
         served = self._run([("GET", "/models", None)])[0]
         try:
             names = [entry["id"] for entry in served["data"]]
+            serves = ", ".join(names)
         except (KeyError, TypeError):
             raise UserError(f"{self.url}/models: found {str(served)[:100]}; expected a list of models") from None
         if self.model in names:
@@ -157,7 +158,7 @@ class ServerEngine:
             self._run([("POST", "/load_lora_adapter", {"lora_name": self.model, "lora_path": str(folder.resolve())})])
             return
         raise UserError(
-            f"{self.url}: serves {', '.join(names)}; expected {self.model}: start the server on that folder, e.g. "
+            f"{self.url}: serves {serves}; expected {self.model}: start the server on that folder, e.g. "
             f"vllm serve {self.model}, from the project's root"
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from itool.errors import UserError
-from itool.files import parse_json
+from itool.files import parse_json, read_text
 from itool.toolcall.schema import parse_tools
 from itool.toolcall.types import OWN, Kind, Reference, ReferenceCall, Task, Tool
 from itool.toolcall.values import scalars
@@ -21,12 +21,7 @@ def read_conversations(path: str | Path) -> list[list[Task]]:
     Raises UserError naming file, line and field, also for a file of lines without a task.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold other ends of lines
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start}: not UTF-8") from None
+    lines = read_text(path).split("\n")  # JSON may hold other ends of lines
     conversations = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""Judges answers against references: whole ones (`check`) and unfinished ones (`consistent`, `fragment_error`).
+"""Judges answers against references: whole ones (`check`) and unfinished ones (`first_error`).
 
 Evaluation, the search's reward and the choice of preference pairs all judge through this one module. [O]
 """
@@ -60,39 +60,21 @@ def check(answer: Answer | Unparseable, reference: Reference, tools: Iterable[To
     return _check_calls(answer.calls, reference.calls, {tool.name: tool for tool in tools}, strict)
 
 
-def consistent(
-    prefix: str | bytes,
-    reference: Reference,
-    tools: Iterable[Tool],
-    strict: bool,
-    dialect: ModuleType,
-    ended: bool = False,
-) -> bool:
-    """Whether an unfinished answer can still be completed to an accepted one, its calls and arguments in any order.
+def first_error(
+    prefix: bytes, reference: Reference, tools: Iterable[Tool], strict: bool, dialect: ModuleType, ended: bool
+) -> ErrorKind | None:
+    """What is wrong first in an unfinished answer; None where it can still be completed to an accepted one, its calls
+    and arguments in any order.
 
     The prefix is made of whole fragments, so a number at its end is complete. `ended`: the model ended its turn here.
     """
-    return not _prefix_errors(_scan(prefix, dialect, ended), reference, {tool.name: tool for tool in tools}, strict)
-
-
-def fragment_error(
-    prefix: str | bytes,
-    fragment: str | bytes,
-    reference: Reference,
-    tools: Iterable[Tool],
-    strict: bool,
-    dialect: ModuleType,
-    ended: bool = False,
-) -> ErrorKind:
-    """What is wrong with a fragment after a consistent prefix: the first error of prefix and fragment.
-
-    Raises ValueError when they are consistent.
-    """
-    scanner = _scan(_as_bytes(prefix) + _as_bytes(fragment), dialect, ended)
+    scanner: Grammar = dialect.Scanner()
+    scanner.feed(prefix)
+    if ended:
+        scanner.finish()
+    scanner.settle()
     errors = _prefix_errors(scanner, reference, {tool.name: tool for tool in tools}, strict)
-    if not errors:
-        raise ValueError(f"consistent with the reference: {prefix!r} + {fragment!r}")
-    return errors[0][0]
+    return errors[0][0] if errors else None
 
 
 def _verdict(errors: Errors, outcome: float) -> Verdict:
@@ -223,19 +205,6 @@ def _matched(call: Call, expected: ReferenceCall, tools: dict[str, Tool], strict
     errors = [kind for kind, _ in _call_errors(call, expected, tools, strict, "")]
     spurious = sum(kind in (ErrorKind.UNKNOWN_PARAMETER, ErrorKind.EXTRA_PARAMETER) for kind in errors)
     return len(expected.arguments) - (len(errors) - spurious), spurious
-
-
-def _as_bytes(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-
-
-def _scan(prefix: str | bytes, dialect: ModuleType, ended: bool) -> Grammar:
-    scanner: Grammar = dialect.Scanner()
-    scanner.feed(_as_bytes(prefix))
-    if ended:
-        scanner.finish()
-    scanner.settle()
-    return scanner
 
 
 def _prefix_errors(scanner: Grammar, reference: Reference, tools: dict[str, Tool], strict: bool) -> Errors:

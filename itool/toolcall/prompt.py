@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from itool import params
 from itool.errors import UserError
 from itool.files import read_json
 from itool.toolcall.dialects import DIALECTS
@@ -45,6 +46,11 @@ def load_tokenizer(path: str | Path) -> Any:
             f"{path}: the tokenizer has no chat template, expected a model that takes chat messages and tools"
         )
     return tokenizer
+
+
+def open_prompter(folder: str | Path, model: params.Model) -> "Prompter":
+    """The Prompter of the tokenizer in a model folder, as params.yaml has it. Raises UserError as both do."""
+    return Prompter(load_tokenizer(folder), model.dialect, model.max_length)
 
 
 class Prompter:

@@ -37,8 +37,7 @@ def cut(
     A token that spans a boundary belongs to the fragment in which it starts. Where the grammar breaks, the broken
     fragment goes on to the end. A generation that hit the length limit ends with a fragment of kind cut.
     """
-    known = len(token_bytes)
-    pieces = [b"" if i in end_ids or i >= known else token_bytes[i] for i in ids]
+    pieces = bytes_of(ids, token_bytes, end_ids)
     scanner = dialect.Scanner()
     scanner.feed(b"".join(pieces))
     if finish == "stop":
@@ -83,9 +82,14 @@ def _group(ids: tuple[int, ...], pieces: list[bytes], marks: list[list[Any]]) ->
 
 
 def join_bytes(ids: Iterable[int], token_bytes: list[bytes], end_ids: Collection[int]) -> bytes:
-    """The bytes of generated ids; end-of-turn tokens and ids beyond the vocabulary (a padded embedding) have none."""
+    """The bytes of generated ids, as by `bytes_of`, in one piece."""
+    return b"".join(bytes_of(ids, token_bytes, end_ids))
+
+
+def bytes_of(ids: Iterable[int], token_bytes: list[bytes], end_ids: Collection[int]) -> list[bytes]:
+    """The bytes of each id; end-of-turn tokens and ids beyond the vocabulary (a padded embedding) have none."""
     known = len(token_bytes)
-    return b"".join(token_bytes[i] for i in ids if i < known and i not in end_ids)
+    return [token_bytes[i] if i < known and i not in end_ids else b"" for i in ids]
 
 
 def token_bytes(tokenizer: Any) -> list[bytes]:

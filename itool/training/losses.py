@@ -44,7 +44,9 @@ def negative_log_likelihood(logprobs: "Tensor", learnt: "Tensor", tokens: "Tenso
 
 def negative_log_sigmoid(x: "Tensor") -> "Tensor":
     """-log(1 / (1 + exp(-x))), without overflow."""
-    return (-x).logaddexp(x.new_zeros(()))
+    from torch.nn.functional import logsigmoid
+
+    return -logsigmoid(x)
 
 
 def sigmoid(scores: PairScores, settings: "Preference") -> "Tensor":

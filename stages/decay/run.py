@@ -6,7 +6,6 @@ All points are trained and evaluated in this one process: importing the trainer 
 import random
 import tempfile
 from collections.abc import Sequence
-from itertools import cycle, islice
 
 import polars as pl
 
@@ -20,7 +19,7 @@ from itool.files import write_json
 from itool.log import log
 from itool.params import Params, load
 from itool.statistics import apportion
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import Prompter, open_prompter
 from itool.toolcall.types import Task
 from itool.training.rows import Row, schedule
 from itool.training.trainer import train
@@ -36,19 +35,18 @@ def run() -> None:
     settings = params.decay
     if len(set(settings.seeds)) < len(settings.seeds):
         raise UserError(f"params.yaml: decay.seeds: found {settings.seeds}, expected each seed once")
-    prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
+    prompter = open_prompter(params.model.path, params.model)
     tasks = stratified(read_tasks(paths.TEST), settings.tasks, settings.seed)
     samples = [Row(*prompter.sample(task)) for task in read_tasks(paths.TRAIN)]
     sizes = sample_sizes(len(samples), settings.ratios)
-    updated = max(sizes.values())
+    learnt = settings.epochs * max(sizes.values())
     points = []
     for seed in settings.seeds:
         order = list(range(len(samples)))
         random.Random(f"{settings.seed}/decay/{seed}").shuffle(order)
         for ratio, size in sizes.items():
-            # A larger share contains the smaller ones; a smaller one is repeated until it gives as many updates.
-            rows = [samples[i] for i in islice(cycle(order[:size]), updated)]
-            answers = answers_after(rows, seed, tasks, prompter, params)
+            rows = [samples[i] for i in order[:size]]  # a larger share contains the smaller ones
+            answers = answers_after(rows, learnt, seed, tasks, prompter, params)
             right = 100 * answers["right"].sum() / answers.height
             log.info("ratio %g (%d samples), seed %d: %.1f%%", ratio, size, seed, right)
             columns = {"ratio": pl.lit(ratio), "samples": pl.lit(size), "seed": pl.lit(seed)}
@@ -63,11 +61,13 @@ def run() -> None:
 
 
 def answers_after(
-    rows: Sequence[Row], seed: int, tasks: Sequence[Task], prompter: Prompter, params: Params
+    rows: Sequence[Row], samples: int, seed: int, tasks: Sequence[Task], prompter: Prompter, params: Params
 ) -> pl.DataFrame:
-    """The answers to the tasks, a PREDICTIONS table, of the base fine-tuned on the rows with a seed."""
+    """The answers to the tasks, a PREDICTIONS table, of the base fine-tuned on the rows with a seed, which come again
+    until `samples` were learnt from.
+    """
     settings = params.decay.model_copy(update={"seed": seed})
-    order = schedule(rows, settings.epochs * len(rows), settings.batch, seed)
+    order = schedule(rows, samples, settings.batch, seed)
     with tempfile.TemporaryDirectory() as folder:
         (model,) = train(rows, params.model.path, folder, params, settings, order)
         engine = open_local(model, params.engine, prompter.end_ids)

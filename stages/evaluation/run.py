@@ -16,7 +16,7 @@ from itool.log import log
 from itool.metrics import DELTAS, detail, difference, headline, read_predictions
 from itool.params import Params, load
 from itool.statistics import auc
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import Prompter, open_prompter
 
 
 def run(model: str) -> None:
@@ -26,7 +26,7 @@ def run(model: str) -> None:
     params = load()
     folder = params.model_folder(model)
     tasks = [task for file in (paths.VALIDATION, paths.TEST) for task in read_tasks(file)]
-    prompter = Prompter(load_tokenizer(folder), params.model.dialect, params.model.max_length)
+    prompter = open_prompter(folder, params.model)
     engine = open_engine(folder, params.engine, prompter.end_ids)
     log.info("%s: %d tasks", model, len(tasks))
     completed = complete(engine, prompter, tasks, params.engine.max_tokens)

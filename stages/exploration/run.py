@@ -14,7 +14,7 @@ from itool.engine import open_engine
 from itool.engine.environment import environment, model_files
 from itool.errors import UserError
 from itool.log import Progress, log
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import open_prompter
 from stages.exploration.search import explore, node_rows
 from stages.exploration.tree import Tree, right_and_wrong
 
@@ -35,7 +35,7 @@ def run(iteration: str) -> None:
     if not tasks:
         raise UserError(f"{selection}: column kept: found no task kept; raise iterations.{iteration}.ratio")
     scratch = scratch_folder(iteration, settings, [selection, *model_files(model_dir)])
-    prompter = Prompter(load_tokenizer(model_dir), settings.model.dialect, settings.model.max_length)
+    prompter = open_prompter(model_dir, settings.model)
     engine = open_engine(model_dir, settings.engine, prompter.end_ids)
 
     shards = []

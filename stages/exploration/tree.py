@@ -129,7 +129,7 @@ def puct(tree: Tree, node: int, c: float, virtual: Mapping[int, int] = NONE) -> 
 
 
 def select(tree: Tree, c: float, in_flight: Mapping[int, int] = NONE) -> int | None:
-    """The node to send the next request from, or None when none is left. The eldest wins a tie.
+    """The node to send the next request from, or None when none is left. The first created wins a tie.
 
     `in_flight`: the rollouts asked for of each node from which a request was sent whose answer is not yet here.
     """

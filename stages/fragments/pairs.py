@@ -7,7 +7,7 @@ from typing import Any
 
 from itool.engine.base import Ids
 from itool.params import Fragments
-from itool.toolcall.checker import consistent, fragment_error
+from itool.toolcall.checker import first_error
 from itool.toolcall.prompt import Prompter
 from itool.toolcall.scanner import join_bytes
 from itool.toolcall.types import ErrorKind, Task
@@ -63,7 +63,7 @@ class Reader:
                 yield path, siblings
 
     def right_answer(self) -> Ids | None:
-        """The generated ids of the right answer of highest Q, the eldest in a tie; None where there is none."""
+        """The generated ids of the right answer of highest Q, the first created in a tie; None where there is none."""
         right = [
             node
             for node in self.nodes
@@ -76,18 +76,12 @@ class Reader:
         end_ids = self.prompter.end_ids
         return join_bytes(ids, self.prompter.token_bytes, end_ids), bool(ids) and ids[-1] in end_ids
 
-    def wrong(self, ids: Ids) -> bool:
-        """Whether no accepted answer begins with these generated ids, whatever the order of its calls and arguments."""
+    def error(self, ids: Ids) -> ErrorKind | None:
+        """What is wrong first in these generated ids. None when an accepted answer begins with them, whatever the order
+        of its calls and arguments.
+        """
         text, ended = self.text(ids)
-        task = self.task
-        return not consistent(text, task.reference, task.tools, self.strict, self.prompter.dialect, ended)
-
-    def error(self, before: Ids, ids: Ids) -> ErrorKind:
-        """What the generated ids add to those `before` that is wrong."""
-        prefix, _ = self.text(before)
-        both, ended = self.text(ids)
-        reference, tools = self.task.reference, self.task.tools
-        return fragment_error(prefix, both[len(prefix) :], reference, tools, self.strict, self.prompter.dialect, ended)
+        return first_error(text, self.task.reference, self.task.tools, self.strict, self.prompter.dialect, ended)
 
     def pair(
         self,
@@ -111,7 +105,7 @@ class Reader:
             "scenario": self.task.scenario,
             "kind": rejected["kind"],
             "path": rejected["path"],
-            "error": self.error(so_far, so_far + other),
+            "error": self.error(so_far + other),
             "prompt": [*self.nodes[0]["ids"], *so_far, *ids[:common]],
             "chosen": ids[common:],
             "rejected": other[common:],
@@ -187,7 +181,7 @@ def _paths(tree: Reader) -> Findings:
         ids, other = (_ended(tree.paths[node["node"]], tree.prompter) for node in (chosen, rejected))
         if chosen["q"] - rejected["q"] <= tree.settings.margin:
             found.add("margin")
-        elif not tree.wrong(other):
+        elif tree.error(other) is None:
             found.add("no_wrong")
         else:
             found.add(tree.pair(chosen, rejected, (), ids, other, ids))
@@ -217,14 +211,14 @@ def balanced(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _choose(siblings: list[Row], tree: Reader) -> tuple[Row, Row] | str:
-    """The chosen and the rejected sibling, the eldest in a tie, or why there is no pair."""
+    """The chosen and the rejected sibling, the first created in a tie, or why there is no pair."""
     finished = [node for node in siblings if node["kind"] != "cut"]
     if len(finished) < 2:
         return "cut"
     right = [node for node in finished if node["right"]]
     if not right:
         return "no_right"
-    against = [node for node in finished if not node["right"] and tree.wrong(tree.paths[node["node"]])]
+    against = [node for node in finished if not node["right"] and tree.error(tree.paths[node["node"]])]
     if not against:
         return "no_wrong"
     right, against = ([n for n in side if n["visits"] >= tree.settings.visits] for side in (right, against))

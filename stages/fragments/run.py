@@ -14,7 +14,7 @@ from itool.errors import UserError
 from itool.files import write_json
 from itool.log import log
 from itool.params import load
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import open_prompter
 from itool.toolcall.types import ErrorKind, Task
 from stages.fragments.pairs import Findings, Row, balanced, find_pairs
 
@@ -22,7 +22,7 @@ from stages.fragments.pairs import Findings, Row, balanced, find_pairs
 def run(iteration: str) -> None:
     """Makes data/pairs/, data/answers/ (<iteration>.parquet) and metrics/fragments/<iteration>.json from the trees."""
     params = load()
-    prompter = Prompter(load_tokenizer(params.start_of(iteration)), params.model.dialect, params.model.max_length)
+    prompter = open_prompter(params.start_of(iteration), params.model)
     drawn = read_table(paths.SELECTION.format(iteration), SELECTED)
     tasks = {row["task_id"]: row_task(row) for row in drawn.filter("kept").iter_rows(named=True)}
     findings: list[Findings] = []

@@ -13,7 +13,7 @@ from itool.engine import open_local
 from itool.files import write_json
 from itool.log import log
 from itool.params import Params, load
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import open_prompter
 from itool.training.averages import write_averages
 from itool.training.models import publish
 from itool.training.rows import rows_with_loss, schedule
@@ -73,7 +73,7 @@ def accuracy_of_start(previous: str, params: Params) -> float:
 
 def validation_accuracy(folder: str, params: Params) -> float:
     """The share of the validation tasks that a model answers right."""
-    prompter = Prompter(load_tokenizer(folder), params.model.dialect, params.model.max_length)
+    prompter = open_prompter(folder, params.model)
     engine = open_local(folder, params.engine, prompter.end_ids)
     answers = answer(engine, prompter, read_tasks(paths.VALIDATION), params.evaluation, params.engine.max_tokens)
     return share_right(answers)

@@ -11,7 +11,7 @@ from itool.files import read_json, write_json, write_text
 from itool.log import log
 from itool.metrics import headline, read_predictions
 from itool.params import load
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import open_prompter
 from stages.report.markdown import render
 from stages.report.pairs import sample
 from stages.report.tables import (
@@ -36,7 +36,7 @@ def run() -> None:
     previous = {iteration: fields.previous for iteration, fields in iterations.items()}
     comparisons = comparison_table(tests, previous, params.evaluation.bootstrap, params.evaluation.seed)
     deficiency = deficiency_table(iterations)
-    prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
+    prompter = open_prompter(params.model.path, params.model)
     pairs = {iteration: sample(iteration, settings.pairs, settings.seed, prompter) for iteration in iterations}
 
     write_csv(accuracy_table(figures), "accuracy.csv")

@@ -12,7 +12,7 @@ from itool.cli import command_line
 from itool.engine import open_engine
 from itool.log import log
 from itool.params import Iteration, load
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import open_prompter
 from stages.selection.draw import candidates, hardest, weighted_draw, weights, wrong_fragments
 
 
@@ -37,7 +37,7 @@ def run(iteration: str) -> None:
     task_weights = weights([task.scenario for task in tasks], profile, settings.calibration)
     drawn = weighted_draw(task_weights, settings.draw, random.Random(f"{settings.seed}/draw/{iteration}"))
 
-    prompter = Prompter(load_tokenizer(start), params.model.dialect, params.model.max_length)
+    prompter = open_prompter(start, params.model)
     samples = [prompter.sample(tasks[index]) for index in drawn]
     scores = open_engine(start, params.engine, prompter.end_ids).score(samples)
     perplexities = [math.exp(-math.fsum(score) / len(score)) for score in scores]

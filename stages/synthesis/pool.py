@@ -79,7 +79,7 @@ def load_pool(path: str | Path) -> Pool:
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not files:
         raise UserError(f"{path}: no tool files (*.json) in this folder")
-    entities = _apart(read_json(ENTITIES))
+    entities = _apart(_entities())
     loaded = [_load_file(file, entities) for file in files]
     tools = [tool for found, _ in loaded for tool in found]
     names = [tool.name for tool in tools]
@@ -112,7 +112,10 @@ def _load_file(file: Path, entities: Entities) -> tuple[list[PoolTool], list[Lin
             parameters=_parameters(tool.parameters, entry.get("parameters", {}), entities, f"{where}.parameters"),
             function=_function(simulation, tool.name) if simulation else generic.simulate,
         )
-    links = [_link(link, by_name, f"{source}: links[{index}]") for index, link in enumerate(spoken.get("links", []))]
+    linked = spoken.get("links", [])
+    if not isinstance(linked, list):
+        raise UserError(f"{source}: links: found {linked!r}, expected a list")
+    links = [_link(link, by_name, f"{source}: links[{index}]") for index, link in enumerate(linked)]
     return list(by_name.values()), links
 
 
@@ -142,6 +145,14 @@ def _function(simulation: ModuleType, name: str) -> Any:
     if not hasattr(simulation, name):
         raise UserError(f"{simulation.__file__}: function {name}: missing")
     return getattr(simulation, name)
+
+
+def _entities() -> Entities:
+    """The lists of values. Raises UserError naming file and field."""
+    entities = read_json(ENTITIES)
+    if not isinstance(entities, dict):
+        raise UserError(f"{ENTITIES}: found {type(entities).__name__}, expected an object")
+    return {kind: _sides(sides, f"{ENTITIES}: {kind}") for kind, sides in entities.items()}
 
 
 def _apart(entities: Entities) -> Entities:
@@ -178,6 +189,8 @@ def _parameters(
         else:
             phrases = _sides(_field(entry, "phrases", here), f"{here}.phrases", kind == "bool")
         ask = entry.get("ask", name.replace("_", " "))
+        if not isinstance(ask, str):
+            raise UserError(f"{here}.ask: found {ask!r}, expected how a user calls it")
         found.append(Parameter(name, inner, name in schema.get("required", []), kind, phrases, ask, fields))
     return tuple(found)
 

@@ -12,7 +12,7 @@ from itool.errors import UserError
 from itool.files import whole_folder, write_json
 from itool.log import log
 from itool.params import Synthesis, load
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import open_prompter
 from itool.toolcall.types import Task
 from stages.synthesis.conversations import learn_from
 from stages.synthesis.generate import synthesise
@@ -29,7 +29,7 @@ def run() -> None:
     everything = load()
     params, model = everything.synthesis, everything.model
     check_mixture(params.mixture)
-    prompter = Prompter(load_tokenizer(model.path), model.dialect, model.max_length)
+    prompter = open_prompter(model.path, model)
     limits = Limits(prompter, everything.engine.max_tokens)
     pool = load_pool(params.tools)
     unseen = hold_out(pool, params.unseen_tools, random.Random(f"{params.seed}/unseen"))

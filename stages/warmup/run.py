@@ -3,6 +3,7 @@
 import random
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from itool import paths
 from itool.artifacts import read_tasks
@@ -13,7 +14,7 @@ from itool.files import write_json
 from itool.log import log
 from itool.params import load
 from itool.statistics import auc
-from itool.toolcall.prompt import Prompter, load_tokenizer
+from itool.toolcall.prompt import Prompter, open_prompter
 from itool.toolcall.types import Task
 from itool.training.models import publish
 from itool.training.rows import Row, schedule
@@ -22,10 +23,13 @@ from stages.warmup.corrupt import corrupt, difficulty, gather
 
 
 def run() -> None:
-    """Fine-tunes model.path on data/synthesis/train.parquet to data/models/it0; curves and metrics/warmup.json."""
+    """Fine-tunes model.path on data/synthesis/train.parquet to data/models/it0; curves and metrics/warmup.json.
+
+    With warmup.epochs 0 it0 is the model of model.path as it is.
+    """
     params = load()
     settings, model = params.warmup, params.model_folder("it0")
-    prompter = Prompter(load_tokenizer(params.model.path), params.model.dialect, params.model.max_length)
+    prompter = open_prompter(params.model.path, params.model)
     tasks = read_tasks(paths.TRAIN)
     answers = [Row(*prompter.sample(task)) for task in tasks]
     count = round(len(tasks) * settings.self_evaluation / (1 - settings.self_evaluation))
@@ -37,7 +41,10 @@ def run() -> None:
     difficulties = hard if settings.easy_to_hard else None
     order = schedule(rows, settings.epochs * len(rows), settings.batch, settings.seed, difficulties)
     with tempfile.TemporaryDirectory() as folder:
-        (trained,) = train(rows, params.model.path, folder, params, settings, order, curves=paths.CURVES.format("it0"))
+        trained, curves = Path(params.model.path), Path(paths.CURVES.format("it0"))
+        curves.mkdir(parents=True, exist_ok=True)
+        if order:
+            [trained] = train(rows, trained, folder, params, settings, order, curves=curves)
         publish(trained, model, params.model, params.engine)
 
     held_out = read_tasks(paths.VALIDATION)
