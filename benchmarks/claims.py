@@ -7,7 +7,7 @@
 Each arm runs in a copy of the project below tmp/claims. All copies share DVC's cache, so no stage runs twice on the
 same inputs, and an interrupted run goes on where it stopped. What a run found is appended to benchmarks/results.parquet
 together with its commit, machine, versions and parameters; what a run is made of must be committed. A run whose row is
-there already, with the same parameters, the same files and the same stages, is skipped.
+there already, with the same parameters, stages and data, is skipped.
 
 Rates are judged by validation alone, after the last iteration; `RATE` in benchmarks/arms.py holds the best ones.
 `table` prints one section for each setting whose runs may be compared, the latest first. `--where` keeps the runs that
@@ -35,7 +35,6 @@ from benchmarks.tables import tables
 from itool import params, paths
 from itool.artifacts import PREDICTIONS, TASKS, read_table
 from itool.cli import one_line_errors
-from itool.errors import UserError
 from itool.files import read_json, whole_folder
 from itool.metrics import group
 from itool.toolcall.types import PARAMETER_KINDS
@@ -87,7 +86,7 @@ def run(plan: Plan) -> None:
     figures = {stage: trained(folder, file, models[2:]) for stage, file in files.items()}
     figures["validation"] = {name: validation(table) for name, table in predictions.items()}
     answers = [{"model": name} | bits(tasks, table) for name, table in predictions.items()]
-    keep(plan, "claims", origin, figures, tasks.select("split", "scenario").to_dicts(), answers)
+    keep(plan, "claims", origin, folder, figures, tasks.select("split", "scenario").to_dicts(), answers)
     print(f"{plan.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
 
 
@@ -99,14 +98,22 @@ def tune(plan: Plan, last: str) -> None:
     folder = prepared(plan)
     dvc(folder, "repro", f"preference@{last}")
     metrics = trained(folder, paths.PREFERENCE_METRICS, MODELS[1 : MODELS.index(last) + 1])
-    keep(plan, "rates", origin, {"validation": {name: each["validation"] for name, each in metrics.items()}}, [], [])
+    keep(
+        plan,
+        "rates",
+        origin,
+        folder,
+        {"validation": {name: each["validation"] for name, each in metrics.items()}},
+        [],
+        [],
+    )
     print(f"{plan.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
 
 
 def keep(
-    plan: Plan, benchmark: str, origin: dict[str, Any], figures: Any, tasks: list[Any], answers: list[Any]
+    plan: Plan, benchmark: str, origin: dict[str, Any], folder: Path, figures: Any, tasks: list[Any], answers: list[Any]
 ) -> None:
-    """Appends the row of a run."""
+    """Appends the row of a run in a folder."""
     results.append(
         benchmark=benchmark,
         **origin,
@@ -114,7 +121,7 @@ def keep(
         seed=plan.seed,
         changes=results.flat(plan.changes),
         parameters=plan.parameters,
-        files=files_of(ROOT),
+        files=files_of(folder),
         figures=figures,
         tasks=tasks,
         answers=answers,
@@ -142,20 +149,20 @@ def bits(tasks: pl.DataFrame, predictions: pl.DataFrame) -> dict[str, str]:
 
 def done(plan: Plan, benchmark: str, last: str) -> bool:
     """Whether the table has this run, up to the model `last`, made by the stages as they are."""
-    parameters, files = results.flat(plan.parameters), files_of(ROOT)
+    parameters = results.flat(plan.parameters)
     for known in results.runs() if results.TABLE.exists() else []:
         same = (known.benchmark, known.arm, known.parameters) == (benchmark, plan.arm, parameters)
-        if same and known.files == files and last in known.figures["validation"] and results.same_code(known.commit):
+        if same and last in known.figures["validation"] and results.same_inputs(known.commit):
             print(f"{plan.name}: done before", file=sys.stderr)
             return True
     return False
 
 
 def prepared(plan: Plan) -> Path:
-    """The copy of the project in which the plan runs; one of other parameters, files or code is made anew."""
+    """The copy of the project in which the plan runs; one of other parameters or inputs is made anew."""
     folder = COPIES / plan.name
     known = folder.exists() and decisive(params.read(folder / "params.yaml")) == plan.parameters
-    if not known or files_of(folder) != files_of(ROOT) or code_of(folder) != code_of(ROOT):
+    if not known or inputs_of(folder) != inputs_of(ROOT):
         copy_of_project(folder, plan)
     return folder
 
@@ -172,13 +179,18 @@ def copy_of_project(folder: Path, plan: Plan) -> None:
 def files_of(project: Path) -> dict[str, str]:
     """MD5 of the base model and of the test tasks, by file name."""
     files = (project / BASE, project / paths.TEST)
-    return {file.name: hashlib.md5(file.read_bytes()).hexdigest() for file in files if file.exists()}
+    return {file.name: md5(file) for file in files if file.exists()}
 
 
-def code_of(project: Path) -> dict[str, str]:
-    """What the stages are made of, by path."""
-    files = [project / "dvc.yaml", *(project / "stages").rglob("*.py"), *(project / "itool").rglob("*.py")]
-    return {str(file.relative_to(project)): file.read_text() for file in files}
+def inputs_of(project: Path) -> dict[str, str]:
+    """MD5 of the code of the stages, and of the data that they start from, by path."""
+    found = [project / name for name in (*results.CODE, *results.DATA)]
+    files = [file for each in found for file in ([each] if each.is_file() else each.rglob("*"))]
+    return {str(file.relative_to(project)): md5(file) for file in files if file.is_file() and file.suffix != ".pyc"}
+
+
+def md5(file: Path) -> str:
+    return hashlib.md5(file.read_bytes()).hexdigest()
 
 
 def parse() -> argparse.Namespace:
@@ -199,8 +211,6 @@ def main() -> None:
     if asked.what == "table":
         print(tables(results.settings(results.runs(), asked.where), base_parameters()))
         return
-    if not (ROOT / paths.TEST).exists():
-        raise UserError(f"{paths.TEST}: missing, and results are told apart by it; run `dvc repro` first")
     if asked.jobs > 1:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits must not keep a core from the other jobs
     base = base_parameters(asked.profile)

@@ -26,11 +26,11 @@ from itool.artifacts import read_table, write_table
 from itool.errors import UserError
 from itool.metrics import GROUPS, group
 from itool.toolcall.types import SIMPLE
+from tests.smoke import INPUTS as DATA
 from tests.smoke import ROOT
 
 TABLE = ROOT / "benchmarks/results.parquet"
 CODE = ("itool", "stages", "dvc.yaml")
-DATA = ("data/base", "data/tools", "data/phrases", "data/entities.json", "data/conversations.jsonl")
 INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # with these, sums are rounded differently
 APPENDING = threading.Lock()
 
@@ -212,9 +212,11 @@ def clean_commit() -> str:
     return git("rev-parse", "HEAD")
 
 
-def same_code(commit: str) -> bool:
-    """Whether the stages of that commit are those of the checkout; of an unknown commit they are not."""
-    compared = ["git", "diff", "--quiet", commit, "HEAD", "--", *CODE]
+def same_inputs(commit: str) -> bool:
+    """Whether the stages of that commit, and the data that they start from, are those of the checkout; of an unknown
+    commit they are not.
+    """
+    compared = ["git", "diff", "--quiet", commit, "--", *CODE, *DATA]
     return not subprocess.run(compared, cwd=ROOT, capture_output=True).returncode
 
 
