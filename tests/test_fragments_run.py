@@ -39,8 +39,7 @@ def project(tmp_path, monkeypatch, nodes):
     drawn = {"perplexity": 2.0, "calls": True, "weight": 1.0, "kept": True}
     write_table([task_row(task) | drawn for task in tasks(COUNT)], SELECTED, "data/selection/it1.parquet")
     write_table(nodes, NODES, TREES)
-    monkeypatch.setattr(stage, "load_tokenizer", lambda path: None)
-    monkeypatch.setattr(stage, "Prompter", lambda *_: FakePrompter())
+    monkeypatch.setattr(stage, "open_prompter", lambda *_: FakePrompter())
 
 
 def test_row_groups_do_not_matter(project, nodes):
