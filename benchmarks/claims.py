@@ -98,15 +98,8 @@ def tune(plan: Plan, last: str) -> None:
     folder = prepared(plan)
     dvc(folder, "repro", f"preference@{last}")
     metrics = trained(folder, paths.PREFERENCE_METRICS, MODELS[1 : MODELS.index(last) + 1])
-    keep(
-        plan,
-        "rates",
-        origin,
-        folder,
-        {"validation": {name: each["validation"] for name, each in metrics.items()}},
-        [],
-        [],
-    )
+    figures = {"validation": {name: each["validation"] for name, each in metrics.items()}}
+    keep(plan, "rates", origin, folder, figures, [], [])
     print(f"{plan.name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from itool.errors import UserError
 from stages.synthesis.domains import calendar, files, flights, hotels, issues, mail, maps, notes, weather
+from stages.synthesis.pool import load_pool
 from stages.synthesis.world import SimulationError, World
 
 DATA = Path(__file__).parent.parent / "data"
@@ -539,3 +541,22 @@ def test_checklist_grows() -> None:
     made = notes.create_checklist(world, title="sleep", items=["buy milk"])
     assert made["count"] == 1
     assert notes.add_checklist_item(world, list_id=made["list_id"], item="call the bank") == {"count": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ([], "found list, expected an object"),
+        ({"city": ["Oslo"]}, r"city: found \['Oslo'\], expected an object"),
+        ({"city": {"train": ["Oslo"]}}, "city: test: missing"),
+        ({"city": {"train": ["Oslo"], "test": [1]}}, r"city\.test: found \[1\], expected a list of phrases"),
+    ],
+)
+def test_entities_of_the_wrong_form_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: object, found: str
+) -> None:
+    file = tmp_path / "entities.json"
+    file.write_text(json.dumps(content))
+    monkeypatch.setattr("stages.synthesis.pool.ENTITIES", file)
+    with pytest.raises(UserError, match=rf"entities\.json: {found}"):
+        load_pool("data/tools")
