@@ -38,7 +38,7 @@ def checked(
     rows = []
     for task, (prompt, completion) in zip(tasks, completed, strict=True):
         output = prompter.decode(completion.ids)
-        parsed = read_answer(prompter.dialect, output, completion.finish == "stop")
+        parsed = read_answer(prompter.dialect, output, completion.finish == "stop", task.tools)
         verdict = check(parsed, task.reference, task.tools, strict)
         rows.append(
             {

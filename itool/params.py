@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -34,6 +34,11 @@ def one_of(names: Collection[str]) -> AfterValidator:
     return AfterValidator(known)
 
 
+def on_or_off(value: Any) -> Any:
+    """YAML 1.2 reads the words on and off as texts."""
+    return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -49,7 +54,9 @@ class Lora(Section):
 
 class Model(Section):
     path: str  # any local Transformers model with a chat template
-    dialect: Annotated[str, one_of(DIALECTS)]
+    dialect: Annotated[str, one_of(["auto", *DIALECTS])]  # auto: what the model's own chat template writes
+    chat_template: str | None  # a Jinja file instead of the model's own chat template
+    thinking: Annotated[bool, BeforeValidator(on_or_off)]  # whether answers may begin with a thought
     train_embeddings: bool  # without lora: whether token embeddings are trained, with an output head tied to them
     lora: Lora | None
     max_length: int = Count  # tokens of prompt and answer; longer samples are an error, never cut

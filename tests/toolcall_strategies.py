@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from itool.toolcall.dialects import hermes, pythonic
+from itool.toolcall.dialects import DIALECTS
 from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Tool
 
 END = 256

@@ -5,11 +5,11 @@ Evaluation, the search's reward and the choice of preference pairs all judge thr
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.grammar import Grammar
 from itool.toolcall.schema import type_errors, types_of
 from itool.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool, Unparseable
@@ -61,14 +61,15 @@ def check(answer: Answer | Unparseable, reference: Reference, tools: Iterable[To
 
 
 def first_error(
-    prefix: bytes, reference: Reference, tools: Iterable[Tool], strict: bool, dialect: ModuleType, ended: bool
+    prefix: bytes, reference: Reference, tools: Iterable[Tool], strict: bool, dialect: Dialect, ended: bool
 ) -> ErrorKind | None:
     """What is wrong first in an unfinished answer; None where it can still be completed to an accepted one, its calls
     and arguments in any order.
 
     The prefix is made of whole fragments, so a number at its end is complete. `ended`: the model ended its turn here.
     """
-    scanner: Grammar = dialect.Scanner()
+    tools = list(tools)
+    scanner = dialect.Scanner(tools)
     scanner.feed(prefix)
     if ended:
         scanner.finish()
@@ -223,7 +224,7 @@ def _prefix_errors(scanner: Grammar, reference: Reference, tools: dict[str, Tool
 
 
 def _text_errors(scanner: Grammar, reference: Reference, tools: Sequence[Tool]) -> Errors:
-    text = scanner.data.decode("utf-8", "replace")
+    text = scanner.text()
     if holds_call(text, tools):
         return [(ErrorKind.SHOULD_NOT_CALL, "text")]
     whole = scanner.ended
@@ -313,6 +314,8 @@ def _open_errors(scanner: Grammar, expected: ReferenceCall, tools: dict[str, Too
 def _begun_value_error(scanner: Grammar, name: str, expected: ReferenceCall, properties: dict[str, Any]) -> ErrorKind:
     if name not in expected.arguments:
         return ErrorKind.EXTRA_PARAMETER if name in properties else ErrorKind.UNKNOWN_PARAMETER
+    if scanner.token == "raw":  # any text can be a string
+        return ErrorKind.WRONG_VALUE
     begun, allowed = begun_type(scanner), types_of(properties.get(name, {}))
     fits = begun in allowed or (begun == "number" and "integer" in allowed)
     return ErrorKind.WRONG_VALUE if fits else ErrorKind.WRONG_TYPE

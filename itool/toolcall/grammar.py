@@ -7,16 +7,20 @@ cannot disagree. [O]
 
 import codecs
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from itool.toolcall.types import Answer, Call, Unparseable
+from itool.toolcall.types import Answer, Call, Tool, Unparseable
 
 END = "end of the answer"  # sent after the last byte; longer than a character, so it is never in a set of characters
 SPACE = " \n\r\t"
 BARE = frozenset("0123456789+-.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 HEX = frozenset("0123456789abcdefABCDEF")
+PYTHON_NUMBER = re.compile(
+    r"[+-]?(?:(?:0(?:_?0)*|[1-9](?:_?[0-9])*)(?:\.(?:[0-9](?:_?[0-9])*)?)?|\.[0-9](?:_?[0-9])*)"
+    r"(?:[eE][+-]?[0-9](?:_?[0-9])*)?"
+)
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
 WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[^ux])*", re.DOTALL)
@@ -83,10 +87,12 @@ class Grammar:
     data: all bytes fed. marks: [first byte, kind, path] of each fragment.
     talks: None while undecided between calls (False) and text (True).
     presumed: what `talks` is taken for where a fragment ends while it is undecided; None where no fragment can end.
-    text_from: in a text, the byte that ends the choice to talk.
+    thought_end: the byte after a closed thought that opens the answer, or 0. text_from: in a text, the byte that ends
+    the choice to talk.
     calls: the finished calls. in_call: a call is being read, `open`. promised: another must follow. closed: none can.
     token: what is being read (name, argument, key, string, bare, ...), or ""; token_start: its first byte.
-    ended: `finish` was called. error: where the grammar broke, if it did.
+    ended: `finish` was called. error: where the grammar broke, if it did. tools: those shown, by their names.
+    thinks: whether the answer begins inside a thought.
     """
 
     escapes = JSON_ESCAPES
@@ -95,12 +101,16 @@ class Grammar:
     number = JSON_NUMBER
     openings = "[{"
     trailing_commas = False  # whether a comma may stand before a closing bracket
+    raw_newlines = False  # whether a string may hold newlines and tabs that are not escaped
 
-    def __init__(self) -> None:
+    def __init__(self, tools: Iterable[Tool] = (), thinks: bool = False) -> None:
+        self.tools = {tool.name: tool for tool in tools}
         self.data = bytearray()
         self.marks: list[list[Any]] = [[0, "choice", "choice"]]
         self.talks: bool | None = None
         self.presumed: bool | None = None
+        self.thinks = thinks
+        self.thought_end = 0
         self.text_from = 0
         self.calls: list[Call] = []
         self.in_call = False
@@ -132,8 +142,12 @@ class Grammar:
         if self.error:
             raise self.error
         if self.talks:
-            return Answer(text=self.data.decode("utf-8", "replace"))
+            return Answer(text=self.text())
         return Answer(tuple(self.calls))
+
+    def text(self) -> str:
+        """What was read, without a thought that opens it."""
+        return self.data[self.thought_end :].decode("utf-8", "replace")
 
     def settle(self) -> None:
         """Takes the end of what was read for the end of a fragment: a number or word there is complete, and the choice
@@ -194,17 +208,20 @@ class Grammar:
         That is the answer's first byte, or, if the answer begins with a part of `<think>`, the first byte after that.
         """
         byte = yield from self._skip()
-        self.text_from = self._position
-        while byte is not END and THINK.startswith(self.data[self.text_from : self._position + 1]):
-            thinks = self._position + 1 == self.text_from + len(THINK)
+        start = self.text_from = self._position
+        inside = self.thinks
+        while not inside and byte is not END and THINK.startswith(self.data[start : self._position + 1]):
+            inside = self._position + 1 == start + len(THINK)
             byte = yield
-            if thinks:
-                while byte is not END and not self._ends_with(THOUGHT):
-                    byte = yield
-                if byte is not END:
-                    byte = yield from self._skip()
-                self.text_from = self._position
-                return byte
+        if inside:
+            while byte is not END and not self._ends_with(THOUGHT):
+                byte = yield
+            self.thought_end = self._position + (byte is not END)
+            self.marks[0][1:] = ["thought", "thought"]
+            self._mark("choice", "choice", self.thought_end)
+            if byte is not END:
+                byte = yield from self._skip()
+            self.text_from = self._position
         return byte
 
     def _ends_with(self, text: bytes) -> bool:
@@ -244,7 +261,7 @@ class Grammar:
                     byte = yield
                     if byte not in HEX:
                         self._fail("a hexadecimal digit", byte)
-            elif byte < " " or byte is END:
+            elif byte is END or (byte < " " and not (self.raw_newlines and byte in SPACE)):
                 self._fail("a character of a string", byte)
         self.token = ""
         return unescape(self.data[start : self._position].decode("utf-8", "replace"))
@@ -337,6 +354,17 @@ def unescape(text: str) -> str:
         return text
     text = ESCAPE.sub(lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else ESCAPED.get(m[3], m[3]), text)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class PythonLiterals(Grammar):
+    """A grammar whose values are JSON or Python literals."""
+
+    escapes = JSON_ESCAPES | {"'": 0, "x": 2}
+    quotes = "\"'"
+    words = JSON_WORDS | {"True": True, "False": False, "None": None}
+    number = PYTHON_NUMBER
+    openings = "[{("
+    trailing_commas = True
 
 
 class JsonText(Grammar):

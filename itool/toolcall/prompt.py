@@ -8,26 +8,25 @@ tools and answers hold the text of one, it is tokenised as any other text, so th
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-
 from itool import params
 from itool.errors import UserError
-from itool.files import read_json
+from itool.files import read_json, read_text
 from itool.toolcall.dialects import DIALECTS
 from itool.toolcall.scanner import join_bytes, token_bytes
-from itool.toolcall.types import Answer, Call, Task, Tool
+from itool.toolcall.template import CALLS, PROBES, SPECS, TEXT, ChatTemplate, Writes, asked, calling
+from itool.toolcall.types import Answer, Call, Task
 
 SELF_EVALUATION_QUESTION = "Is this answer correct?"
-# Llama 3.2's template prints today's date otherwise, and a prompt must not change over night; Qwen3's opens a thought.
-TEMPLATE_OPTIONS = {"date_string": "26 Jul 2024", "enable_thinking": False}
-PROBE = Tool("probe_tool", "", {"type": "object", "properties": {}})
 
 
-def load_tokenizer(path: str | Path) -> Any:
-    """The tokenizer of a local model folder. Raises UserError when there is none, or none with a chat template.
+def load_tokenizer(path: str | Path, chat_template: str | None = None) -> Any:
+    """The tokenizer of a local model folder, with the chat template in a file instead of its own if one is given.
+
+    Raises UserError when there is none, or none with a chat template.
 
     A folder with a tokenizer.json is read as that file says. AutoTokenizer would read the same, but it imports all that
     trains a model, which takes longer than most stages without a model.
@@ -41,6 +40,8 @@ def load_tokenizer(path: str | Path) -> Any:
     except (OSError, ValueError, KeyError) as error:
         why = f"no readable tokenizer: {' '.join(str(error).split())[:200]}"
         raise UserError(f"{path}: {why if Path(path).is_dir() else 'no such folder'}") from None
+    if chat_template:
+        tokenizer.chat_template = read_text(Path(chat_template))
     if not tokenizer.chat_template:
         raise UserError(
             f"{path}: the tokenizer has no chat template, expected a model that takes chat messages and tools"
@@ -50,34 +51,39 @@ def load_tokenizer(path: str | Path) -> Any:
 
 def open_prompter(folder: str | Path, model: params.Model) -> "Prompter":
     """The Prompter of the tokenizer in a model folder, as params.yaml has it. Raises UserError as both do."""
-    return Prompter(load_tokenizer(folder), model.dialect, model.max_length)
+    tokenizer = load_tokenizer(folder, model.chat_template)
+    return Prompter(tokenizer, model.dialect, model.max_length, model.thinking)
 
 
 class Prompter:
     """Writes prompts and completions for one model.
 
-    `end_id` ends an assistant turn; `end_ids` are all ids at which generation stops: that one, and those that the
-    tokenizer and the generation config beside it name; `yes` and `no` are the first ids of the two answers to the
-    self-evaluation question; `token_bytes[i]` are the bytes of token i.
+    `end_id` ends an assistant turn of text and `call_end_id` one of calls; `end_ids` are all ids at which generation
+    stops: those, and those that the tokenizer and the generation config beside it name; `yes` and `no` are the first
+    ids of the two answers to the self-evaluation question; `token_bytes[i]` are the bytes of token i. `dialect_name`
+    "auto" takes the dialect of the model's own template. `thinking`: answers may begin with a thought.
     """
 
-    def __init__(self, tokenizer: Any, dialect_name: str, max_length: int):
+    def __init__(self, tokenizer: Any, dialect_name: str, max_length: int, thinking: bool = False):
         self.tokenizer = tokenizer
-        self.dialect = DIALECTS[dialect_name]
         self.max_length = max_length
         self.token_bytes = token_bytes(tokenizer)
         self._special = {i: token.content for i, token in tokenizer.added_tokens_decoder.items() if token.special}
         self._stand_ins = {text: f"\ufdd0{i}\ufdd1" for i, text in self._special.items()}
         self._special_text, self._stand_in = _any_of(self._stand_ins), _any_of(self._stand_ins.values())
         try:
-            shown = self._template([{"role": "user", "content": "?"}], [PROBE])
+            self._chat = ChatTemplate(tokenizer, self._special_text, thinking)
+            shown = self._chat.render(asked(), SPECS)
             self.end_id, self._question_ids = self._self_evaluation_turn()
-            self._writes_calls = self.dialect.IN_TEMPLATES and self._template_writes_calls()
-        except TemplateError as error:
+        except UserError as error:
             raise UserError(f"the tokenizer's chat template refuses a plain conversation: {error}") from None
-        if PROBE.name not in shown:
+        if PROBES[0].name not in shown:
             raise UserError("the tokenizer's chat template leaves out the tools, expected one that shows them")
-        self.end_ids = frozenset({self.end_id, tokenizer.eos_token_id, *_generation_ends(tokenizer)} - {None})
+        self.dialect_name, self._writes = self._language(dialect_name)
+        self.dialect = replace(DIALECTS[self.dialect_name], thinks=self._thinks(thinking))
+        self.call_end_id = self._call_end()
+        ends = {self.end_id, self.call_end_id, tokenizer.eos_token_id, *_generation_ends(tokenizer)}
+        self.end_ids = frozenset(ends - {None})
         self.yes, self.no = self._encode("yes")[0], self._encode("no")[0]
         if self.yes == self.no:
             raise UserError('the tokenizer writes "yes" and "no" with the same first token, expected different ones')
@@ -87,9 +93,10 @@ class Prompter:
 
         Raises UserError naming the task when the template refuses it or it is too long.
         """
+        specs = [self._content(tool.spec()) for tool in task.tools]
         try:
-            text = self._template(self._messages(task.messages), task.tools)
-        except TemplateError as error:
+            text = self._chat.render(self._messages(task.messages), specs)
+        except UserError as error:
             raise UserError(f"task {task.task_id}: the chat template refuses its messages: {error}") from None
         ids = self._encode(text)
         self.check_length(task.task_id, ids)
@@ -97,8 +104,16 @@ class Prompter:
 
     def completion_ids(self, answer: Answer) -> tuple[int, ...]:
         """The assistant's turn after a prompt, with the token that ends it."""
+        if not answer.calls:
+            return (*self._encode(self._content(answer.text)), self.end_id)
         calls = tuple(Call(self._content(call.name), self._content(call.arguments)) for call in answer.calls)
-        return (*self._encode(self.dialect.render(Answer(calls, self._content(answer.text)))), self.end_id)
+        return (*self._encode(self._calls(calls)), self.call_end_id)
+
+    def _calls(self, calls: tuple[Call, ...]) -> str:
+        """Calls as the model's own template writes them, or as the dialect does where the template writes none."""
+        if not self._writes:
+            return self.dialect.render_calls(calls)
+        return self._chat.turn(calling(calls)).removesuffix(self._writes.tail)
 
     def sample(self, task: Task) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Prompt and completion that train on the task's reference. Raises UserError naming the task when they are too
@@ -167,13 +182,6 @@ class Prompter:
                 ids.append(i)
         return tuple(ids)
 
-    def _template(self, messages: list[dict[str, Any]], tools: Iterable[Tool]) -> str:
-        specs = [self._content(tool.spec()) for tool in tools]
-        text: str = self.tokenizer.apply_chat_template(
-            messages, tools=specs or None, add_generation_prompt=True, tokenize=False, **TEMPLATE_OPTIONS
-        )
-        return text
-
     def _messages(self, messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Messages as the template takes them: content is text everywhere, and earlier calls stand in the dialect.
 
@@ -188,38 +196,65 @@ class Prompter:
             given = {key: message[key] for key in ("name", "tool_call_id") if key in message}
             entry = {"role": message["role"], "content": content} | given
             if message.get("tool_calls"):
-                if self._writes_calls:
+                if self._writes:
                     entry["tool_calls"] = message["tool_calls"]
                 else:
                     functions = [call["function"] for call in message["tool_calls"]]
                     calls = tuple(Call(function["name"], function["arguments"]) for function in functions)
-                    entry["content"] = self.dialect.render(Answer(calls))
+                    entry["content"] = self.dialect.render_calls(calls)
             shown.append(entry)
         return shown
 
-    def _template_writes_calls(self) -> bool:
-        """Whether earlier calls appear in a prompt; some templates leave them out."""
-        function = {"name": PROBE.name, "arguments": {"probe": "placeholder-of-a-value"}}
-        messages: list[dict[str, Any]] = [
-            {"role": "user", "content": "?"},
-            {
-                "role": "assistant",
-                "content": "",
-                "tool_calls": [{"id": "call00001", "type": "function", "function": function}],
-            },
-            {"role": "tool", "content": "1", "name": PROBE.name, "tool_call_id": "call00001"},
-        ]
-        return "placeholder-of-a-value" in self._template(messages, [PROBE])
+    def _language(self, dialect_name: str) -> tuple[str, Writes | None]:
+        """The dialect, and how the template writes calls in it, or None where it does not and the dialect does.
+
+        Raises UserError for "auto" where the template loses something or no dialect reads it.
+        """
+        if dialect_name != "auto":
+            try:
+                writes = self._chat.writes([dialect_name])
+            except UserError:  # a template without calls is shown them as text
+                writes = None
+            return dialect_name, writes
+        try:
+            writes = self._chat.writes(DIALECTS)
+            lost = self._chat.lost(calling(CALLS))
+        except UserError as error:
+            if single := self._single_dialect():
+                return single, None
+            raise UserError(
+                f"model.dialect auto: the chat template refuses a conversation with calls: {error}"
+            ) from None
+        if lost:
+            raise UserError(f"model.dialect auto: the chat template leaves out {' and '.join(lost)}")
+        if not writes:
+            turn = self._chat.turn(calling(CALLS)).strip()
+            raise UserError(f"model.dialect auto: no dialect reads the calls of the chat template: {turn[:120]!r}")
+        return writes.dialect, writes
+
+    def _single_dialect(self) -> str | None:
+        """The dialect of a template that takes one call a turn, such as Llama's."""
+        try:
+            return self._chat.reads_single(DIALECTS)
+        except UserError:
+            return None
+
+    def _thinks(self, thinking: bool) -> bool:
+        """Whether prompts open a thought. Raises UserError where they do and `thinking` is off."""
+        opens = self._chat.opens_thought()
+        if opens and not thinking:
+            raise UserError("the chat template's prompt ends in an open thought, expected model.thinking: on")
+        return opens
+
+    def _call_end(self) -> int:
+        """The id that ends a turn of calls: what the template has after them, else what ends a text."""
+        ends = {text: i for i, text in self._special.items()}
+        return ends[self._writes.end] if self._writes and self._writes.end else self.end_id
 
     def _self_evaluation_turn(self) -> tuple[int, tuple[int, ...]]:
         """The id that ends an assistant turn, and the ids between it and the answer to the self-evaluation question."""
-        answer = "placeholder-of-an-answer"
-        messages = [
-            {"role": "user", "content": "?"},
-            {"role": "assistant", "content": answer},
-            {"role": "user", "content": SELF_EVALUATION_QUESTION},
-        ]
-        turn = self._template(messages, []).rpartition(answer)[2]
+        messages = [{"role": "assistant", "content": TEXT}, {"role": "user", "content": SELF_EVALUATION_QUESTION}]
+        turn = self._chat.render(asked(*messages), SPECS).rpartition(TEXT)[2]
         ids = self._encode(turn)
         before_question = len(self._encode(turn.partition(SELF_EVALUATION_QUESTION)[0]))
         for i in range(before_question):

@@ -4,10 +4,11 @@ import json
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Literal
 
 from itool.errors import UserError
+from itool.toolcall.dialects.dialect import Dialect
+from itool.toolcall.grammar import Grammar
 
 BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
@@ -16,19 +17,19 @@ BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 class Fragment:
     """A run of generated ids that can be wrong on its own.
 
-    kind: cut means unfinished at the length limit. path: where it stands in the answer: choice, calls[0].name,
+    kind: cut means unfinished at the length limit. path: where it stands in the answer: thought, choice, calls[0].name,
     calls[0].arguments.city, calls[0].next, text.
     """
 
     ids: tuple[int, ...]
-    kind: Literal["choice", "name", "argument", "next", "text", "cut"]
+    kind: Literal["thought", "choice", "name", "argument", "next", "text", "cut"]
     path: str
 
 
 def cut(
     ids: tuple[int, ...],
     token_bytes: list[bytes],
-    dialect: ModuleType,
+    dialect: Dialect,
     end_ids: Collection[int],
     finish: Literal["stop", "length"],
 ) -> list[Fragment]:
@@ -45,22 +46,27 @@ def cut(
     else:
         scanner.settle()
     text = scanner.talks
-    fragments = _talk(ids, pieces, end_ids, scanner.text_from) if text else _group(ids, pieces, scanner.marks)
+    fragments = _talk(ids, pieces, end_ids, scanner) if text else _group(ids, pieces, scanner.marks)
     if finish == "length" and fragments:
         last = fragments[-1]
         fragments[-1] = Fragment(last.ids, "cut", last.path)
     return fragments
 
 
-def _talk(ids: tuple[int, ...], pieces: list[bytes], end_ids: Collection[int], text_from: int) -> list[Fragment]:
-    """Text: what leads up to its byte `text_from` is the choice, all else one fragment. An empty answer is its end
-    token alone.
+def _talk(ids: tuple[int, ...], pieces: list[bytes], end_ids: Collection[int], scanner: Grammar) -> list[Fragment]:
+    """Text: a thought, then what leads up to its byte `text_from` as the choice, then all else as one fragment. An
+    empty answer is its end token alone.
     """
-    first, position = 0, 0
-    while first < len(ids) and ids[first] not in end_ids and position <= text_from:
+    thought = first = position = 0
+    while first < len(ids) and ids[first] not in end_ids and position <= scanner.text_from:
+        thought += position < scanner.thought_end
         position += len(pieces[first])
         first += 1
-    fragments = [Fragment(ids[:first], "choice", "choice"), Fragment(ids[first:], "text", "text")]
+    fragments = [
+        Fragment(ids[:thought], "thought", "thought"),
+        Fragment(ids[thought:first], "choice", "choice"),
+        Fragment(ids[first:], "text", "text"),
+    ]
     return [fragment for fragment in fragments if fragment.ids]
 
 

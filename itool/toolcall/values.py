@@ -60,6 +60,8 @@ def _token_could_become(scanner: Grammar, wanted: Any, strict: bool) -> bool:
     text = scanner.token_text()
     if scanner.token == "bare":
         return _bare_could_become(scanner, text, wanted)
+    if scanner.token == "raw" and not isinstance(wanted, str):
+        return True  # one value can be written in many ways, and a value's fragment ends after it
     return isinstance(wanted, str) and (
         wanted.startswith(text) or (not strict and lenient(wanted).startswith(lenient(text)))
     )

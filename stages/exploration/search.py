@@ -145,7 +145,7 @@ def _judge(
     judgements = []
     for index, (search, _) in enumerate(answers):
         text = prompter.decode(paths[index])
-        answer = read_answer(prompter.dialect, text, ended[index])
+        answer = read_answer(prompter.dialect, text, ended[index], search.task.tools)
         verdict = check(answer, search.task.reference, search.task.tools, strict)
         evaluation = evaluations.get(index)
         reward = verdict.outcome + weight * (evaluation or 0.0)

@@ -1,8 +1,10 @@
-"""Whether a task fits the model: in tokens, by the model's own tokenizer and chat template [O]."""
+"""Whether a task fits the model: by its own tokenizer, chat template and dialect [O]."""
 
 from dataclasses import dataclass
 
 from itool.errors import UserError
+from itool.toolcall.checker import check
+from itool.toolcall.dialects import read_answer
 from itool.toolcall.prompt import Prompter
 from itool.toolcall.types import Task
 
@@ -19,10 +21,15 @@ class Limits:
     def problem(self, task: Task) -> Problem:
         """Why the model cannot learn or do the task, if it cannot.
 
-        A right answer longer than `max_tokens` would be cut whenever it is given. The prompt, the right answer and the
-        question whether that is correct must fit model.max_length together.
+        The right answer, as the model is to write it, must be read as right. One longer than `max_tokens` would be cut
+        whenever it is given. The prompt, the right answer and the question whether that is correct must fit
+        model.max_length together.
         """
         answer = self.prompter.completion_ids(task.reference.answer())
+        written = self.prompter.decode(answer)
+        read = read_answer(self.prompter.dialect, written, finished=True, tools=task.tools)
+        if not check(read, task.reference, task.tools, strict=True).right:
+            return "does not parse back", f"{self.prompter.dialect_name}: {written}"
         if len(answer) > self.max_tokens:
             return "answer too long", f"{len(answer)} tokens, expected at most engine.max_tokens = {self.max_tokens}"
         try:

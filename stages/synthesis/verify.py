@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from itool.toolcall.checker import check
-from itool.toolcall.dialects import DIALECTS
 from itool.toolcall.schema import validate
-from itool.toolcall.types import Task, Unparseable
+from itool.toolcall.types import Task
 from itool.toolcall.values import scalars
 from stages.synthesis.dialogue import Sample
 from stages.synthesis.programs import Program, execute
@@ -39,9 +38,7 @@ def verify(sample: Sample, entities: Entities) -> Rejection | None:
 
 
 def format_error(task: Task) -> tuple[str, str] | None:
-    """(reason, detail) when a call does not fit its schema, or the reference is not right by its own measure in some
-    dialect.
-    """
+    """(reason, detail) when a call does not fit its schema, or the reference is not right by its own measure."""
     tools = {tool.name: tool for tool in task.tools}
     answer = task.reference.answer()
     for call, expected in zip(answer.calls, task.reference.calls, strict=True):
@@ -53,15 +50,9 @@ def format_error(task: Task) -> tuple[str, str] | None:
                 return "argument against schema", problems[0]
     if not answer.calls and not answer.text.strip():
         return "empty answer", ""
-    for name, dialect in DIALECTS.items():
-        rendered = dialect.render(answer)
-        try:
-            parsed = dialect.parse(rendered)
-        except Unparseable as error:
-            return "does not parse back", f"{name}: {rendered}: {error.reason}"
-        verdict = check(parsed, task.reference, task.tools, strict=True)
-        if not verdict.right:
-            return "reference fails its own check", f"{name}: {rendered}: {verdict.error} at {verdict.path}"
+    verdict = check(answer, task.reference, task.tools, strict=True)
+    if not verdict.right:
+        return "reference fails its own check", f"{verdict.error} at {verdict.path}"
     return None
 
 

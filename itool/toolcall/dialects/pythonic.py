@@ -1,61 +1,67 @@
 """The Python-call list of ToolACE, Llama and the Berkeley leaderboard: `[f(a=1, b="x"), g(c=[1, 2])]`."""
 
 import json
-import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
-from itool.toolcall.grammar import END, JSON_ESCAPES, JSON_WORDS, SPACE, Grammar, Reading
-from itool.toolcall.types import Answer, Call, Unparseable
+from itool.toolcall.dialects.dialect import Dialect
+from itool.toolcall.dialects.tags import Tagged
+from itool.toolcall.grammar import END, SPACE, PythonLiterals, Reading
+from itool.toolcall.types import Call, Tool, Unparseable
 
-IN_TEMPLATES = False
-NUMBER = re.compile(
-    r"[+-]?(?:(?:0(?:_?0)*|[1-9](?:_?[0-9])*)(?:\.(?:[0-9](?:_?[0-9])*)?)?|\.[0-9](?:_?[0-9])*)"
-    r"(?:[eE][+-]?[0-9](?:_?[0-9])*)?"
-)
 NOT_IN_NAMES = frozenset("=,()[]{}\"'\\") | frozenset(map(chr, range(33)))
 
 
-def render(answer: Answer) -> str:
-    """An answer as the model is to write it; values are JSON. Text stays as it is."""
-    if not answer.calls:
-        return answer.text
-    return "[" + ", ".join(_render_call(call) for call in answer.calls) + "]"
-
-
-def _render_call(call: Call) -> str:
-    arguments = (
-        f"{name}={json.dumps(value, ensure_ascii=False, allow_nan=False)}" for name, value in call.arguments.items()
-    )
-    return f"{call.name}({', '.join(arguments)})"
-
-
-def parse(text: str) -> Answer:
-    """Calls when the text begins (after any space and a closed thought) with `[f(` or with `f(a=` or `f()`, else text.
-    Raises Unparseable.
-
-    Values are JSON or Python literals.
-    """
-    return Scanner().read(text)
-
-
-class Scanner(Grammar):
-    """Fragments: choice `[`, name `f(`, argument `a=1` and `, b="x"`, next `), ` and `)]`.
-
-    Without the bracket the first fragment is the name. The choice of a text that begins as calls do ends where the text
-    leaves their grammar: `[Note]`.
+@dataclass(frozen=True)
+class Pythonic(Dialect):
+    """opening, closing: the tags round the list, or "" where there are none. python: whether values are written as in
+    Python, and not as in JSON; the templates that do so escape no newline.
     """
 
-    escapes = JSON_ESCAPES | {"'": 0, "x": 2}
-    quotes = "\"'"
-    words = JSON_WORDS | {"True": True, "False": False, "None": None}
-    number = NUMBER
-    openings = "[{("
-    trailing_commas = True
+    opening: str = ""
+    closing: str = ""
+    python: bool = False
+
+    def render_calls(self, calls: tuple[Call, ...]) -> str:
+        return f"{self.opening}[{', '.join(map(self._render_call, calls))}]{self.closing}"
+
+    def _render_call(self, call: Call) -> str:
+        return f"{call.name}({', '.join(f'{name}={self._literal(value)}' for name, value in call.arguments.items())})"
+
+    def _literal(self, value: Any) -> str:
+        return repr(value) if self.python else json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+    def Scanner(self, tools: Iterable[Tool] = ()) -> "Scanner":  # noqa: N802
+        return Scanner(self, tools)
+
+
+class Scanner(PythonLiterals, Tagged):
+    """Reads calls when the text begins (after any space and a closed thought) with `[f(` or with `f(a=` or `f()`, or
+    holds the opening tag; else text. Values are JSON or Python literals.
+
+    Fragments: choice `[`, name `f(`, argument `a=1` and `, b="x"`, next `), ` and `)]`. With tags the choice is the
+    opening one. Without the bracket the first fragment is the name. The choice of a text that begins as calls do ends
+    where the text leaves their grammar: `[Note]`.
+    """
+
+    form: Pythonic
+
+    def __init__(self, form: Pythonic, tools: Iterable[Tool]) -> None:
+        self.raw_newlines = form.python
+        super().__init__(form, tools)
 
     def _answer(self) -> Reading:
-        byte = yield from self._opening()
-        if self.text_from < self._position or byte is END or (byte in NOT_IN_NAMES and byte != "["):
-            self.talks = True
-            return
+        if self.form.opening:
+            yield from self._find(self.form.opening)
+            if self.talks:
+                return
+            self._expect("[", byte := (yield from self._skip()))
+        else:
+            byte = yield from self._opening()
+            if self.text_from < self._position or byte is END or (byte in NOT_IN_NAMES and byte != "["):
+                self.talks = True
+                return
         closing = "]" if byte == "[" else END
         self.presumed = byte != "["  # `[` is taken for a call, the beginning of a name for text
         if byte == "[":
@@ -80,7 +86,8 @@ class Scanner(Grammar):
             self._fail(f", or {closing}", byte)
         self.promised, self.closed = False, True
         if closing == "]":
-            self._expect(END, (yield from self._skip()))
+            byte = yield from self._rest_of(self.form.closing, (yield from self._skip()))
+            self._expect(END, byte)
 
     def _names_no_call(self) -> bool:
         """Whether the name that was read is followed by something else than a call, such as the ] of `[Note]`."""
@@ -89,7 +96,7 @@ class Scanner(Grammar):
     def _call(self, byte: str) -> Reading:
         """One call, from the first byte of its name to its closing parenthesis."""
         path = f"calls[{len(self.calls)}]"
-        self._mark("name", f"{path}.name", 0 if self.presumed else self._position)
+        self._mark("name", f"{path}.name", self.thought_end if self.presumed else self._position)
         call = self._begin_call()
         call.name, byte = yield from self._name(byte, "name")
         self._expect("(", byte)
@@ -134,3 +141,11 @@ class Scanner(Grammar):
         if byte in SPACE:
             byte = yield from self._skip()
         return name, byte
+
+
+# Here and in the other families, the names are those of vLLM's --tool-call-parser where it has one.
+PYTHONIC: dict[str, Dialect] = {
+    "pythonic": Pythonic(),  # ToolACE, Llama 4, the Berkeley leaderboard, and the embedded model
+    "lfm2": Pythonic(opening="<|tool_call_start|>", closing="<|tool_call_end|>", python=True),
+    "olmo3": Pythonic(opening="<function_calls>", closing="</function_calls>"),
+}
