@@ -4,8 +4,10 @@ import math
 import random
 
 from itool.engine.base import Completion
-from itool.toolcall.dialects import pythonic
+from itool.toolcall.dialects import DIALECTS
 from itool.toolcall.types import Call, Kind, Reference, ReferenceCall, Task, Tool
+
+pythonic = DIALECTS["pythonic"]
 
 PIECES = [
     b"[",

@@ -13,11 +13,13 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast
 
-from itool.toolcall.dialects import pythonic
+from itool.toolcall.dialects import DIALECTS
 from recipes.base import phrasing, train, words
 from recipes.base.corpus import LEVELS, dialogue
 from recipes.base.train import Batches, Leg
 from stages import synthesis
+
+pythonic = DIALECTS["pythonic"]
 
 ROOT = Path(__file__).parents[1]
 POOL = [tool for path in sorted((ROOT / "data/tools").glob("*.json")) for tool in json.loads(path.read_text())["tools"]]

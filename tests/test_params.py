@@ -17,7 +17,7 @@ from itool.params import load
         ("evaluation", "seed", -1, r"evaluation\.seed: found -1; input should be greater than or equal to 0"),
         ("warmup", "seed", 2**32, r"warmup\.seed: found 4294967296; input should be less than 4294967296"),
         ("decay", "seeds", [1, -2], r"decay\.seeds\.1: found -2; input should be greater than or equal to 0"),
-        ("model", "dialect", "xml", r"model\.dialect: found 'xml'; expected one of pythonic, hermes$"),
+        ("model", "dialect", "xml", r"model\.dialect: found 'xml'; expected one of auto, pythonic, .*gemma4$"),
         ("preference", "loss", "kto", r"preference\.loss: found 'kto'; expected one of sigmoid, ipo, simpo, sft$"),
         (
             "iterations",

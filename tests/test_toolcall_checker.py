@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from toolcall_strategies import WRONG_TYPE, shuffled, tasks, wrong_value
 
 from itool.toolcall.checker import Verdict, check
-from itool.toolcall.dialects import pythonic
+from itool.toolcall.dialects import DIALECTS
 from itool.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, ReferenceCall, Tool, Unparseable
+
+pythonic = DIALECTS["pythonic"]
 
 WEATHER = Tool(
     "get_weather",

@@ -3,17 +3,20 @@
 import ast
 import json
 import re
-from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolcall_strategies import answers, damaged, literal, scalars, values, written
 
-from itool.toolcall.dialects import DIALECTS, hermes, pythonic
+from itool.toolcall.dialects import DIALECTS
+from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.types import Answer, Call, Unparseable
 
-BOTH = pytest.mark.parametrize("module", DIALECTS.values(), ids=DIALECTS)
+hermes = DIALECTS["hermes"]
+pythonic = DIALECTS["pythonic"]
+
+BOTH = pytest.mark.parametrize("module", [hermes, pythonic], ids=["hermes", "pythonic"])
 ONE = Answer((Call("f", {"a": 1, "b": "x é"}), Call("g", {"c": [1, 2], "d": {"k": True}, "e": None})))
 
 
@@ -46,7 +49,7 @@ def test_golden_renderings() -> None:
 @BOTH
 @given(answer=answers)
 @settings(deadline=None, max_examples=40)
-def test_round_trip(module: ModuleType, answer: Answer) -> None:
+def test_round_trip(module: Dialect, answer: Answer) -> None:
     parsed = module.parse(module.render(answer))
     assert parsed == answer
     assert [list(call.arguments) for call in parsed.calls] == [list(call.arguments) for call in answer.calls]
@@ -56,7 +59,7 @@ def test_round_trip(module: ModuleType, answer: Answer) -> None:
 @BOTH
 @given(answer=answers, data=st.data())
 @settings(deadline=None, max_examples=60)
-def test_every_form_of_calls_is_read(module: ModuleType, answer: Answer, data: st.DataObject) -> None:
+def test_every_form_of_calls_is_read(module: Dialect, answer: Answer, data: st.DataObject) -> None:
     text = data.draw(written(module, answer))
     parsed = module.parse(text)
     assert parsed == answer
@@ -79,7 +82,7 @@ def test_literals_are_python_or_json(value: object, data: st.DataObject) -> None
     "text",
     ["", " \n", "I", "<", "<think>", "<think>[f(a=1)] <tool_call>", "<tool_cal", "<think>a</think> None", "f (x"],
 )
-def test_beginnings_of_calls_and_thoughts_alone_are_text(module: ModuleType, text: str) -> None:
+def test_beginnings_of_calls_and_thoughts_alone_are_text(module: Dialect, text: str) -> None:
     assert module.parse(text) == Answer(text=text)
 
 
@@ -110,14 +113,14 @@ def test_pythonic_forms_of_one_call(text: str) -> None:
 
 @BOTH
 @given(text=st.text().filter(lambda text: not re.search(r"[\[(<]", text)))
-def test_everything_else_is_text(module: ModuleType, text: str) -> None:
+def test_everything_else_is_text(module: Dialect, text: str) -> None:
     assert module.parse(text) == Answer(text=text)
 
 
 @BOTH
 @given(text=st.text() | damaged(answers.map(pythonic.render)) | damaged(answers.map(hermes.render)))
 @settings(deadline=None, max_examples=100)
-def test_any_text_parses_or_is_unparseable(module: ModuleType, text: str) -> None:
+def test_any_text_parses_or_is_unparseable(module: Dialect, text: str) -> None:
     scanner = module.Scanner()
     scanner.feed(text.encode())
     scanner.finish()
@@ -133,7 +136,7 @@ def test_any_text_parses_or_is_unparseable(module: ModuleType, text: str) -> Non
 @BOTH
 @given(data=st.binary() | damaged(answers.map(pythonic.render)).map(lambda t: t.encode()[:-1]), cuts=st.data())
 @settings(deadline=None, max_examples=40)
-def test_any_bytes_in_any_pieces(module: ModuleType, data: bytes, cuts: st.DataObject) -> None:
+def test_any_bytes_in_any_pieces(module: Dialect, data: bytes, cuts: st.DataObject) -> None:
     """What was read does not depend on how the bytes came."""
     whole, pieces = module.Scanner(), module.Scanner()
     whole.feed(data)

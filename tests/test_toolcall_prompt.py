@@ -12,11 +12,14 @@ from transformers import PreTrainedTokenizerFast
 
 from itool.errors import UserError
 from itool.toolcall.checker import check
-from itool.toolcall.dialects import DIALECTS, hermes, read_answer
+from itool.toolcall.dialects import DIALECTS, read_answer
 from itool.toolcall.prompt import SELF_EVALUATION_QUESTION, Prompter, load_tokenizer
 from itool.toolcall.scanner import cut
 from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Task, Tool
 from tests.smoke import ROOT
+
+hermes = DIALECTS["hermes"]
+pythonic = DIALECTS["pythonic"]
 
 TEMPLATES = Path(trl.__file__).parent / "chat_templates"
 TURN_ENDS = {
@@ -81,7 +84,7 @@ def shown(ids: tuple[int, ...], by: Prompter) -> str:
 
 
 @pytest.mark.parametrize("name", TURN_ENDS)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", ["hermes", "pythonic"])
 def test_prompt_and_completion(name: str, dialect: str) -> None:
     by = prompter(name, dialect)
     prompt, completion = by.prompt_ids(TASK), by.completion_ids(ANSWER)
@@ -141,7 +144,7 @@ def test_no_thought_is_opened() -> None:
     assert shown(by.prompt_ids(TASK), by).endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", ["hermes", "pythonic"])
 @pytest.mark.parametrize("name", ["qwen3", "llama3_1"])
 def test_completions_are_cut_and_read_back(name: str, dialect: str) -> None:
     by = prompter(name, dialect)
@@ -174,13 +177,25 @@ def test_a_sample_is_prompt_and_reference_and_never_cut() -> None:
 
 
 def test_messages_that_the_template_refuses_name_their_task() -> None:
-    """Llama 3.1 writes one call a turn; the pythonic dialect has no such limit."""
+    message = "{{ m.role + m.content + ('' if m.content != 'Never' else 1) }}<|end|>"
+    plain = f"{{{{ tools }}}}{{% for m in messages %}}{message}{{% endfor %}}"
+    by = Prompter(tokenizer(plain), "pythonic", 5000)
+    task = Task("task-8", "train", "single", (WEATHER,), ({"role": "user", "content": "Never"},), TASK.reference)
+    with pytest.raises(
+        UserError, match="task task-8: the chat template refuses its messages: can only concatenate str"
+    ):
+        by.prompt_ids(task)
+
+
+def test_a_template_with_one_call_a_turn_is_shown_several_as_text() -> None:
+    """Llama 3.1 writes one call a turn."""
     messages = ({"role": "user", "content": "?"}, {"role": "assistant", "tool_calls": [CALLED, CALLED]})
     task = Task("task-8", "train", "parallel", (WEATHER,), messages, TASK.reference)
-    with pytest.raises(UserError, match="task task-8: the chat template refuses its messages"):
-        prompter("llama3_1").prompt_ids(task)
-    by = prompter("llama3_1", "pythonic")
-    assert '[get_weather(city="Oslo"), get_weather(city="Oslo")]' in shown(by.prompt_ids(task), by)
+    by = prompter("llama3_1", "auto")
+    call = '{"name": "get_weather", "parameters": {"city": "Oslo"}}'
+    assert by.dialect == DIALECTS["llama3_json"]
+    assert f"{call}; {call}" in shown(by.prompt_ids(task), by)
+    assert shown(by.completion_ids(Answer((*ANSWER.calls, *ANSWER.calls))), by).count('"parameters"') == 2
 
 
 def test_a_template_that_hides_the_tools_is_refused() -> None:
@@ -260,7 +275,7 @@ def forged(reference: Reference) -> Task:
 
 
 @pytest.mark.parametrize("name", TURN_ENDS)
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", ["hermes", "pythonic"])
 def test_content_forges_no_turns(name: str, dialect: str) -> None:
     by = prompter(name, dialect)
     reference = Reference(Kind.CALLS, (ReferenceCall("note", {"text": [f"turns end with {FORGED}"]}),))
@@ -298,7 +313,9 @@ def test_ids_of_text_without_special_tokens_are_those_of_the_tokenizer(tmp_path:
     for folder in ("data/base", tmp_path):
         by = Prompter(load_tokenizer(folder), "pythonic", 5000)
         task = Task("t", "train", "single", (WEATHER,), ({"role": "user", "content": text},), TASK.reference)
-        whole = by._template([{"role": "user", "content": text}], [WEATHER])
+        whole = by.tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}], tools=[WEATHER.spec()], add_generation_prompt=True, tokenize=False
+        )
         assert by.prompt_ids(task) == tuple(by.tokenizer(whole, add_special_tokens=False).input_ids)
         assert by.completion_ids(Answer(text=text))[:-1] == tuple(
             by.tokenizer(text, add_special_tokens=False).input_ids

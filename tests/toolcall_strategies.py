@@ -2,12 +2,12 @@
 
 import json
 from itertools import pairwise
-from types import ModuleType
 from typing import Any
 
 from hypothesis import strategies as st
 
 from itool.toolcall.dialects import DIALECTS
+from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Tool
 
 END = 256
@@ -77,8 +77,12 @@ def wrong_value(value: Any) -> Any:
     return value | {"x": value["x"] + 1} if isinstance(value, dict) else value + 1
 
 
+# Names that need no quotes in any dialect.
+plain_names = st.from_regex(r"[a-z_][a-z0-9_.]{0,5}[a-z_]", fullmatch=True)
+
+
 @st.composite
-def tools(draw: st.DrawFn) -> Tool:
+def tools(draw: st.DrawFn, names: st.SearchStrategy[str] = names) -> Tool:
     parameters = draw(st.lists(names, min_size=1, max_size=4, unique=True))
     properties, required = {}, []
     for name in parameters:
@@ -92,9 +96,11 @@ def tools(draw: st.DrawFn) -> Tool:
 
 
 @st.composite
-def tasks(draw: st.DrawFn, most_calls: int = 3, distinct: bool = False) -> tuple[list[Tool], Reference]:
+def tasks(
+    draw: st.DrawFn, most_calls: int = 3, distinct: bool = False, names: st.SearchStrategy[str] = names
+) -> tuple[list[Tool], Reference]:
     """Some tools and a reference with calls of them; `distinct`: of different tools, with one accepted value each."""
-    known = draw(st.lists(tools(), min_size=1, max_size=4, unique_by=lambda tool: tool.name))
+    known = draw(st.lists(tools(names), min_size=1, max_size=4, unique_by=lambda tool: tool.name))
     count = draw(st.integers(1, min(most_calls, len(known)) if distinct else most_calls))
     used = draw(st.permutations(known))[:count] if distinct else [draw(st.sampled_from(known)) for _ in range(count)]
     expected = []
@@ -154,10 +160,10 @@ def _pythonic_calls(draw: st.DrawFn, answer: Answer) -> str:
 
 
 # A dialect's calls as models write them: after a thought, and in all forms that it reads.
-FORMS = {hermes: _hermes_calls, pythonic: _pythonic_calls}
+FORMS = {DIALECTS["hermes"]: _hermes_calls, DIALECTS["pythonic"]: _pythonic_calls}
 
 
-def written(module: ModuleType, answer: Answer) -> st.SearchStrategy[str]:
+def written(module: Dialect, answer: Answer) -> st.SearchStrategy[str]:
     """The calls of an answer in one of the dialect's FORMS, or as it renders them where it has none there."""
     return FORMS[module](answer) if module in FORMS else st.just(module.render(answer))
 

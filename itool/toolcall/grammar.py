@@ -7,6 +7,7 @@ cannot disagree. [O]
 
 import codecs
 import re
+import sys
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -22,8 +23,8 @@ PYTHON_NUMBER = re.compile(
     r"(?:[eE][+-]?[0-9](?:_?[0-9])*)?"
 )
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
-WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[^ux])*", re.DOTALL)
+ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8})|(.))")
+WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\U[0-9a-fA-F]{8}|\\[^uxU])*", re.DOTALL)
 ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 THINK, THOUGHT = b"<think>", b"</think>"  # around a thought, which may stand before an answer
 CLOSING = {"[": "]", "{": "}", "(": ")"}
@@ -92,7 +93,7 @@ class Grammar:
     calls: the finished calls. in_call: a call is being read, `open`. promised: another must follow. closed: none can.
     token: what is being read (name, argument, key, string, bare, ...), or ""; token_start: its first byte.
     ended: `finish` was called. error: where the grammar broke, if it did. tools: those shown, by their names.
-    thinks: whether the answer begins inside a thought.
+    opened: the tag that ends the thought inside which the answer begins, or "".
     """
 
     escapes = JSON_ESCAPES
@@ -103,13 +104,13 @@ class Grammar:
     trailing_commas = False  # whether a comma may stand before a closing bracket
     raw_newlines = False  # whether a string may hold newlines and tabs that are not escaped
 
-    def __init__(self, tools: Iterable[Tool] = (), thinks: bool = False) -> None:
+    def __init__(self, tools: Iterable[Tool] = (), opened: str = "") -> None:
         self.tools = {tool.name: tool for tool in tools}
         self.data = bytearray()
         self.marks: list[list[Any]] = [[0, "choice", "choice"]]
         self.talks: bool | None = None
         self.presumed: bool | None = None
-        self.thinks = thinks
+        self.opened = opened
         self.thought_end = 0
         self.text_from = 0
         self.calls: list[Call] = []
@@ -146,8 +147,8 @@ class Grammar:
         return Answer(tuple(self.calls))
 
     def text(self) -> str:
-        """What was read, without a thought that opens it."""
-        return self.data[self.thought_end :].decode("utf-8", "replace")
+        """What was read, without the end of a thought that the prompt opened."""
+        return self.data[self.thought_end if self.opened else 0 :].decode("utf-8", "replace")
 
     def settle(self) -> None:
         """Takes the end of what was read for the end of a fragment: a number or word there is complete, and the choice
@@ -209,12 +210,12 @@ class Grammar:
         """
         byte = yield from self._skip()
         start = self.text_from = self._position
-        inside = self.thinks
+        inside, closing = bool(self.opened), self.opened.encode() or THOUGHT
         while not inside and byte is not END and THINK.startswith(self.data[start : self._position + 1]):
             inside = self._position + 1 == start + len(THINK)
             byte = yield
         if inside:
-            while byte is not END and not self._ends_with(THOUGHT):
+            while byte is not END and not self._ends_with(closing):
                 byte = yield
             self.thought_end = self._position + (byte is not END)
             self.marks[0][1:] = ["thought", "thought"]
@@ -352,14 +353,22 @@ def unescape(text: str) -> str:
     """The string that the text between two quotes stands for; half a surrogate pair becomes U+FFFD."""
     if "\\" not in text:
         return text
-    text = ESCAPE.sub(lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else ESCAPED.get(m[3], m[3]), text)
+    text = ESCAPE.sub(_character, text)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _character(escape: re.Match[str]) -> str:
+    """What an escape stands for; U+FFFD for a code point that there is none of."""
+    digits = escape[1] or escape[2] or escape[3]
+    if not digits:
+        return ESCAPED.get(escape[4], escape[4])
+    return chr(int(digits, 16)) if int(digits, 16) <= sys.maxunicode else "\ufffd"
 
 
 class PythonLiterals(Grammar):
     """A grammar whose values are JSON or Python literals."""
 
-    escapes = JSON_ESCAPES | {"'": 0, "x": 2}
+    escapes = JSON_ESCAPES | {"'": 0, "x": 2, "U": 8}
     quotes = "\"'"
     words = JSON_WORDS | {"True": True, "False": False, "None": None}
     number = PYTHON_NUMBER

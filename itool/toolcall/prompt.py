@@ -80,7 +80,7 @@ class Prompter:
         if PROBES[0].name not in shown:
             raise UserError("the tokenizer's chat template leaves out the tools, expected one that shows them")
         self.dialect_name, self._writes = self._language(dialect_name)
-        self.dialect = replace(DIALECTS[self.dialect_name], thinks=self._thinks(thinking))
+        self.dialect = replace(DIALECTS[self.dialect_name], thought_end=self._thought_end(thinking))
         self.call_end_id = self._call_end()
         ends = {self.end_id, self.call_end_id, tokenizer.eos_token_id, *_generation_ends(tokenizer)}
         self.end_ids = frozenset(ends - {None})
@@ -239,12 +239,14 @@ class Prompter:
         except UserError:
             return None
 
-    def _thinks(self, thinking: bool) -> bool:
-        """Whether prompts open a thought. Raises UserError where they do and `thinking` is off."""
-        opens = self._chat.opens_thought()
-        if opens and not thinking:
+    def _thought_end(self, thinking: bool) -> str:
+        """The tag that ends the thought which prompts open, or "". Raises UserError where they open one and `thinking`
+        is off.
+        """
+        tag = self._chat.thought_end()
+        if tag and not thinking:
             raise UserError("the chat template's prompt ends in an open thought, expected model.thinking: on")
-        return opens
+        return tag
 
     def _call_end(self) -> int:
         """The id that ends a turn of calls: what the template has after them, else what ends a text."""

@@ -15,7 +15,7 @@ from itool.toolcall.types import Call, Tool
 DAY = datetime(2024, 7, 26)
 OPTIONS = {"date_string": "26 Jul 2024", "strftime_now": DAY.strftime}
 
-# The tags around thoughts, as families of models write them. Only those of <think> are read in answers.
+# The tags around thoughts, as families of models write them.
 THOUGHTS = (
     ("<think>", "</think>"),
     ("<think:opensource>", "</think:opensource>"),
@@ -26,10 +26,9 @@ THOUGHTS = (
     ("<|channel>thought", "<channel|>"),
 )
 OPENS, CLOSES = ("|".join(map(re.escape, tags)) for tags in zip(*THOUGHTS, strict=True))
-OPEN_THOUGHT = re.compile(rf"(?:{OPENS})\s*\Z")
+OPEN_THOUGHT = re.compile(rf"({OPENS})\s*\Z")
 ENDING_THOUGHT = re.compile(rf"\s*(?:(?:{OPENS})\s*)?(?:(?:{CLOSES})\s*)?\Z")
 LEADING_THOUGHT = re.compile(rf"\s*(?:(?:{OPENS})\s*)?(?:(?:{CLOSES})\s*)?")
-NO_THOUGHT = "</think>\n\n"  # after a prompt that opens a thought: none
 
 PROBES = (
     Tool(
@@ -134,9 +133,10 @@ class ChatTemplate:
             raise UserError(one_line(error)) from None
         return text
 
-    def opens_thought(self) -> bool:
-        """Whether a prompt ends inside a thought."""
-        return OPEN_THOUGHT.search(self.render(asked(), SPECS)) is not None
+    def thought_end(self) -> str:
+        """The tag that ends the thought inside which a prompt ends, or "" where it ends in none."""
+        found = OPEN_THOUGHT.search(self.render(asked(), SPECS))
+        return dict(THOUGHTS)[found[1]] if found else ""
 
     def turn(self, *messages: dict[str, Any]) -> str:
         """What follows a prompt where the assistant's `messages` are known, to the end of the conversation.
@@ -147,12 +147,11 @@ class ChatTemplate:
         whole = self.render(asked(*messages), SPECS, generate=False)
         if whole.startswith(prompt):
             return whole[len(prompt) :]
-        opens = OPEN_THOUGHT.search(prompt)
         before = ENDING_THOUGHT.sub("", prompt)
         if not whole.startswith(before):
             raise UserError("it begins a turn that is answered otherwise than it ends a prompt")
         turn = LEADING_THOUGHT.sub("", whole[len(before) :], count=1)
-        return f"{NO_THOUGHT}{turn}" if opens else turn
+        return self.thought_end() + turn  # where the prompt opens a thought, none
 
     def writes(self, names: Iterable[str]) -> Writes | None:
         """How the template writes calls, if one of the named dialects reads them.
@@ -200,11 +199,12 @@ class ChatTemplate:
     def _first_reading(
         self, turn: str, names: Iterable[str], calls: tuple[Call, ...] = CALLS
     ) -> tuple[str, int] | None:
-        """The dialect that reads the calls at the beginning of a turn, which ends or goes on with a special token there,
-        and how many characters they have.
+        """The dialect that reads the calls at the beginning of a turn, and how many characters they have. The turn ends
+        after them or goes on with a special token.
         """
+        opened = self.thought_end()
         for size in [*(found.start() for found in self.special.finditer(turn)), len(turn)]:
-            if name := reading(turn[:size], calls, PROBES, names):
+            if name := reading(turn[:size], calls, PROBES, names, opened):
                 return name, size
         return None
 

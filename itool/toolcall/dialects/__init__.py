@@ -5,6 +5,7 @@ alone.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.dialects.gemma import GEMMA
@@ -31,10 +32,15 @@ def read_answer(dialect: Dialect, text: str, finished: bool, tools: Iterable[Too
         return error
 
 
-def reading(text: str, calls: tuple[Call, ...], tools: Iterable[Tool], names: Iterable[str] = DIALECTS) -> str | None:
-    """Which of the named dialects reads the calls in a text, best one that writes them so, too; None if none does."""
+def reading(
+    text: str, calls: tuple[Call, ...], tools: Iterable[Tool], names: Iterable[str] = DIALECTS, opened: str = ""
+) -> str | None:
+    """Which of the named dialects reads the calls in a text, best one that writes them so, too; None if none does.
+
+    `opened`: the tag that ends the thought inside which the text begins, if it does.
+    """
     tools = list(tools)
-    able = [name for name in names if _reads(DIALECTS[name], text, calls, tools)]
+    able = [name for name in names if _reads(replace(DIALECTS[name], thought_end=opened), text, calls, tools)]
     same = [name for name in able if DIALECTS[name].render_calls(calls) == text.strip()]
     return next(iter(same + able), None)
 

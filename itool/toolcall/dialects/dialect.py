@@ -12,15 +12,10 @@ from itool.toolcall.types import Answer, Call, Tool
 class Dialect(ABC):
     """A language of calls. Its fields are what differs between the members of a family.
 
-    thinks: the answer begins inside a thought, which the prompt has opened.
+    thought_end: the tag that ends a thought which the prompt has opened, or "" where it opens none.
     """
 
-    thinks: bool = field(default=False, kw_only=True)
-
-    @property
-    def in_templates(self) -> bool:
-        """Whether chat templates that write the `tool_calls` of earlier turns write them in this dialect."""
-        return True
+    thought_end: str = field(default="", kw_only=True)
 
     @abstractmethod
     def render_calls(self, calls: tuple[Call, ...]) -> str:

@@ -65,7 +65,7 @@ class Scanner(Tagged):
     def _answer(self) -> Reading:
         form = self.form
         start, byte = (yield from self._tagged_opening()) if form.opening else (yield from self._bare_opening())
-        while not self.talks and byte is not END:
+        while not self.talks:
             try:
                 yield from self._call(start, byte)
             except Unparseable:
@@ -74,7 +74,9 @@ class Scanner(Tagged):
                 self.talks, self.text_from = True, self._position
                 return
             start, byte = yield from self._after_call((yield from self._skip()))
-        self.closed = True
+            if byte is END:
+                self.closed = True
+                return
 
     def _tagged_opening(self) -> Reading:
         """Where the first call begins, and its first byte."""

@@ -170,7 +170,7 @@ DSML: Markup = Markup(
     closing="</｜DSML｜invoke>",
     end="\n</｜DSML｜function_calls>",
 )
-MARKUP: dict[str, Dialect] = {
+MARKUP: dict[str, Markup] = {
     "qwen3_coder": Markup(),  # Qwen3-Coder, Qwen3.5 and later, Nemotron 3, Step 3.5
     "seed_oss": Markup(
         opening="<seed:tool_call>\n<function=",

@@ -14,7 +14,7 @@ class Tagged(Grammar):
 
     def __init__(self, form: Any, tools: Iterable[Tool] = ()) -> None:
         self.form = form
-        super().__init__(tools, form.thinks)
+        super().__init__(tools, form.thought_end)
 
     def _find(self, tag: str) -> Reading:
         """Reads through the first `tag`, with any text before it: the choice to call. Without it the answer is
