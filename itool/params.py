@@ -57,6 +57,7 @@ class Model(Section):
     dialect: Annotated[str, one_of(["auto", *DIALECTS])]  # auto: what the model's own chat template writes
     chat_template: str | None  # a Jinja file instead of the model's own chat template
     thinking: Annotated[bool, BeforeValidator(on_or_off)]  # whether answers may begin with a thought
+    preamble: bool  # whether calls after text, or after a thought that is not asked for, can be right
     train_embeddings: bool  # without lora: whether token embeddings are trained, with an output head tied to them
     lora: Lora | None
     max_length: int = Count  # tokens of prompt and answer; longer samples are an error, never cut

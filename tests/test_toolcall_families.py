@@ -148,6 +148,28 @@ def test_a_thought_that_the_prompt_opened() -> None:
     assert not check(unfinished, Reference(Kind.REFUSAL), [], strict=False).right
 
 
+@pytest.mark.parametrize(
+    ("dialect", "call"),
+    [
+        ("hermes", '<tool_call>{"name": "f"}</tool_call>'),
+        ("pythonic", "[f()]"),
+        ("llama3_json", '{"name": "f"}'),
+        ("mistral", "[TOOL_CALLS]f[ARGS]{}"),
+    ],
+)
+def test_what_may_stand_before_calls(dialect: str, call: str) -> None:
+    loose = DIALECTS[dialect]
+    silent = replace(loose, preamble=False, thoughts=False)
+    thinking = replace(loose, preamble=False)
+    thought = f"<think>Hm.</think>\n{call}"
+    for module, text, right in [(loose, thought, True), (silent, thought, False), (thinking, thought, True)]:
+        assert isinstance(read_answer(module, text, True), Answer) == right
+    assert read_answer(silent, call, True) == Answer((Call("f", {}),))
+    if dialect in ("hermes", "mistral"):  # the others take text before calls for a text
+        assert read_answer(loose, f"So: {call}", True) == Answer((Call("f", {}),))
+        assert isinstance(read_answer(silent, f"So: {call}", True), Unparseable)
+
+
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -242,6 +264,17 @@ def test_a_prompt_that_ends_in_a_thought_needs_thinking() -> None:
     ids = by.completion_ids(Answer((Call("f", {}),)))
     assert by.decode(ids).startswith("</think><tool_call>")
     assert read_answer(by.dialect, by.decode(ids), True) == Answer((Call("f", {}),))
+    said = by.decode(by.completion_ids(Answer(text="Which city?")))
+    assert said == "</think>Which city?"
+    assert read_answer(by.dialect, said, True) == Answer(text="Which city?")
+
+
+def test_a_text_between_tags_is_refused() -> None:
+    template = CHAT.replace(
+        "{{ m.content }}", "{{ '<response>' if m.role == 'assistant' and m.content }}{{ m.content }}"
+    )
+    with pytest.raises(UserError, match="writes text answers after '<response>'"):
+        Prompter(stand_in(template), "auto", 1000)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def load_tokenizer(path: str | Path, chat_template: str | None = None) -> Any:
 def open_prompter(folder: str | Path, model: params.Model) -> "Prompter":
     """The Prompter of the tokenizer in a model folder, as params.yaml has it. Raises UserError as both do."""
     tokenizer = load_tokenizer(folder, model.chat_template)
-    return Prompter(tokenizer, model.dialect, model.max_length, model.thinking)
+    return Prompter(tokenizer, model.dialect, model.max_length, model.thinking, model.preamble)
 
 
 class Prompter:
@@ -61,10 +61,13 @@ class Prompter:
     `end_id` ends an assistant turn of text and `call_end_id` one of calls; `end_ids` are all ids at which generation
     stops: those, and those that the tokenizer and the generation config beside it name; `yes` and `no` are the first
     ids of the two answers to the self-evaluation question; `token_bytes[i]` are the bytes of token i. `dialect_name`
-    "auto" takes the dialect of the model's own template. `thinking`: answers may begin with a thought.
+    "auto" takes the dialect of the model's own template. `thinking`: answers may begin with a thought. `preamble`:
+    calls may come after text, and after a thought also without `thinking`.
     """
 
-    def __init__(self, tokenizer: Any, dialect_name: str, max_length: int, thinking: bool = False):
+    def __init__(
+        self, tokenizer: Any, dialect_name: str, max_length: int, thinking: bool = False, preamble: bool = True
+    ):
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.token_bytes = token_bytes(tokenizer)
@@ -80,7 +83,13 @@ class Prompter:
         if PROBES[0].name not in shown:
             raise UserError("the tokenizer's chat template leaves out the tools, expected one that shows them")
         self.dialect_name, self._writes = self._language(dialect_name)
-        self.dialect = replace(DIALECTS[self.dialect_name], thought_end=self._thought_end(thinking))
+        self.dialect = replace(
+            DIALECTS[self.dialect_name],
+            thought_end=self._thought_end(thinking),
+            preamble=preamble,
+            thoughts=preamble or thinking,
+        )
+        self._before_text = self._text_beginning(dialect_name == "auto")
         self.call_end_id = self._call_end()
         ends = {self.end_id, self.call_end_id, tokenizer.eos_token_id, *_generation_ends(tokenizer)}
         self.end_ids = frozenset(ends - {None})
@@ -105,7 +114,7 @@ class Prompter:
     def completion_ids(self, answer: Answer) -> tuple[int, ...]:
         """The assistant's turn after a prompt, with the token that ends it."""
         if not answer.calls:
-            return (*self._encode(self._content(answer.text)), self.end_id)
+            return (*self._encode(self._before_text + self._content(answer.text)), self.end_id)
         calls = tuple(Call(self._content(call.name), self._content(call.arguments)) for call in answer.calls)
         return (*self._encode(self._calls(calls)), self.call_end_id)
 
@@ -247,6 +256,19 @@ class Prompter:
         if tag and not thinking:
             raise UserError("the chat template's prompt ends in an open thought, expected model.thinking: on")
         return tag
+
+    def _text_beginning(self, auto: bool) -> str:
+        """What the template writes before a text: space, or the end of a thought that the prompt opened. With `auto`,
+        raises UserError where it writes more.
+        """
+        try:
+            before = self._chat.turn({"role": "assistant", "content": TEXT}).partition(TEXT)[0]
+        except UserError:
+            before = ""
+        more = before.replace(self.dialect.thought_end, "").strip()
+        if more and auto:
+            raise UserError(f"model.dialect auto: the chat template writes text answers after {more[:80]!r}")
+        return "" if more else before
 
     def _call_end(self) -> int:
         """The id that ends a turn of calls: what the template has after them, else what ends a text."""

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 from itool.errors import UserError
@@ -45,12 +46,22 @@ def cut(
         scanner.finish()
     else:
         scanner.settle()
-    text = scanner.talks
-    fragments = _talk(ids, pieces, end_ids, scanner) if text else _group(ids, pieces, scanner.marks)
+    _whole_thought(scanner, pieces)
+    fragments = _talk(ids, pieces, end_ids, scanner) if scanner.talks else _group(ids, pieces, scanner.marks)
     if finish == "length" and fragments:
         last = fragments[-1]
         fragments[-1] = Fragment(last.ids, "cut", last.path)
     return fragments
+
+
+def _whole_thought(scanner: Grammar, pieces: list[bytes]) -> None:
+    """Leaves a thought to the fragment after it where a token spans the end of the thought: it may begin a choice
+    that nothing can be said about before it is whole.
+    """
+    end, starts = scanner.thought_end, accumulate(map(len, pieces), initial=0)
+    if end and end not in starts:
+        scanner.marks = [[start if start > end else 0, kind, path] for start, kind, path in scanner.marks[1:]]
+        scanner.thought_end = 0
 
 
 def _talk(ids: tuple[int, ...], pieces: list[bytes], end_ids: Collection[int], scanner: Grammar) -> list[Fragment]:

@@ -12,10 +12,13 @@ from itool.toolcall.types import Answer, Call, Tool
 class Dialect(ABC):
     """A language of calls. Its fields are what differs between the members of a family.
 
-    thought_end: the tag that ends a thought which the prompt has opened, or "" where it opens none.
+    thought_end: the tag that ends a thought which the prompt has opened, or "" where it opens none. preamble: whether
+    text may stand before calls. thoughts: whether a closed thought may.
     """
 
     thought_end: str = field(default="", kw_only=True)
+    preamble: bool = field(default=True, kw_only=True)
+    thoughts: bool = field(default=True, kw_only=True)
 
     @abstractmethod
     def render_calls(self, calls: tuple[Call, ...]) -> str:

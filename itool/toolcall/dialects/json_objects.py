@@ -132,7 +132,9 @@ class Scanner(Tagged):
         call = self._begin_call()
         self._expect("{", byte)
         self._expect('"', byte := (yield from self._skip()))
-        self.talks = False
+        if self.talks is None:
+            self.talks = False
+            self._judge_start(self.text_from)
         fields: set[str] = set()
         while True:
             field = yield from self._field(byte, fields)

@@ -103,7 +103,7 @@ class Scanner(PythonLiterals, Tagged):
         if self.presumed:
             self.presumed = False  # without a bracket it is a call at the first `=` or `)`
         else:
-            self.talks = False
+            self._is_a_call()
         start = self._position + 1
         byte = yield from self._skip()
         while byte == "," or (byte not in (")", END) and not call.arguments):
@@ -116,7 +116,7 @@ class Scanner(PythonLiterals, Tagged):
                     break
             argument, byte = yield from self._name(byte, "argument")
             self._expect("=", byte)
-            self.talks = False
+            self._is_a_call()
             self._begin_value(call, argument)
             byte = yield from self._argument_value((yield from self._skip()), argument)
             start = self._position
@@ -125,8 +125,14 @@ class Scanner(PythonLiterals, Tagged):
         self._mark("next", f"{path}.next", start)
         if byte != ")":
             self._fail(", or )", byte)
-        self.talks = False
+        self._is_a_call()
         self._end_call(call.name)
+
+    def _is_a_call(self) -> None:
+        """Settles that the answer calls."""
+        if self.talks is None:
+            self.talks = False
+            self._judge_start(self.text_from)
 
     def _name(self, byte: str, what: str) -> Reading:
         """A function's or argument's name, and the next byte that is no space."""

@@ -30,6 +30,14 @@ class Tagged(Grammar):
                 self.presumed = True
             byte = yield
         self.talks = False
+        self._judge_start(self._position + 1 - len(wanted))
+
+    def _judge_start(self, start: int) -> None:
+        """Fails where something stands before byte `start`, the first of the calls, that the dialect does not allow."""
+        form, before = self.form, self.data[self.thought_end : start].decode("utf-8", "replace").strip()
+        thinks = self.thought_end and not self.opened
+        if (thinks and not form.thoughts) or (before and not form.preamble):
+            self._fail("nothing before the calls", before or "a thought")
 
     def _rest_of(self, text: str, byte: str) -> Reading:
         """A fixed text whose first byte is `byte`, which is no space; returns the next byte that is none. Where `text`
