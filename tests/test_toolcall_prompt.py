@@ -16,6 +16,7 @@ from itool.toolcall.dialects import DIALECTS, read_answer
 from itool.toolcall.prompt import SELF_EVALUATION_QUESTION, Prompter, load_tokenizer
 from itool.toolcall.scanner import cut
 from itool.toolcall.types import Answer, Call, Kind, Reference, ReferenceCall, Task, Tool
+from recipes.templates import chat_template
 from tests.smoke import ROOT
 
 hermes = DIALECTS["hermes"]
@@ -349,7 +350,7 @@ def test_every_special_token_as_a_value_passes_its_own_check(tmp_path: Path, fol
 )
 def test_the_embedded_template_writes_every_schema_that_can_be_read(field: dict[str, object], written: str) -> None:
     template = load_tokenizer(ROOT / "data" / "base").chat_template
-    assert template == (ROOT / "recipes" / "base" / "chat_template.jinja").read_text()
+    assert template == chat_template("base")
     by = Prompter(tokenizer(template), "pythonic", 5000)
     tool = Tool("f", "does it", {"type": "object", "properties": {"x": field}})
     text = shown(by.prompt_ids(replace(TASK, tools=(tool,))), by)

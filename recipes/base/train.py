@@ -25,6 +25,7 @@ from itool.errors import UserError
 from itool.log import log
 from recipes.base.corpus import LEVELS, dialogue
 from recipes.base.muon import Muon
+from recipes.templates import chat_template
 
 OUT = Path("data/base")
 SEED = 2
@@ -76,7 +77,7 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, clean_up_tokenization_spaces=False
     )
-    fast.chat_template = (Path(__file__).parent / "chat_template.jinja").read_text()
+    fast.chat_template = chat_template("base")
     return fast
 
 
