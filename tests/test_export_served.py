@@ -32,7 +32,7 @@ REQUEST = "Now I must enter time spent on an issue on 2025-11-14 for issue IS518
 ARGUMENTS = {"issue_id": "IS518", "hours": 2.8, "date": "2025-11-14"}
 REFERENCE = Reference(Kind.CALLS, (ReferenceCall("log_work", {name: [value] for name, value in ARGUMENTS.items()}),))
 TASK = Task("test-1", "test_seen", "single", (LOG_WORK,), ({"role": "user", "content": REQUEST},), REFERENCE)
-TOKENS = 150
+TOKENS = 128
 
 
 def trained(folder: Path) -> params.Model:
