@@ -52,7 +52,6 @@ def start_vllm(folder, log, *arguments):
     ]
     command += ["--port", str(port), "--dtype", "float32", "--max-model-len", "256", "--enforce-eager"]
     command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "2048", *arguments]
-    command += ["--data-parallel-size", "2"]  # two replicas behind one address, as the README scales out
     quiet = {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     process = subprocess.Popen(
         command,
@@ -86,7 +85,8 @@ def server(folder, tmp_path_factory):
     log = tmp_path_factory.mktemp("log") / "server.log"
     # Without its targets named, LoRA wraps the output head too, and prompts cannot be scored then on a CPU.
     lora = ["--enable-lora", "--max-lora-rank", "8", "--lora-target-modules", *TARGETS]
-    process, port = start_vllm(folder, log, "--logprobs-mode", "processed_logprobs", *lora)
+    replicas = ["--data-parallel-size", "2"]  # behind one address, as docs/engines.md scales out
+    process, port = start_vllm(folder, log, "--logprobs-mode", "processed_logprobs", *replicas, *lora)
     yield process, port
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)

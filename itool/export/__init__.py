@@ -1,0 +1,1 @@
+"""A trained model as a folder, or a GGUF file, that other tools can use."""
