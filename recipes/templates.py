@@ -7,4 +7,4 @@ RECIPES = Path(__file__).parent
 
 def chat_template(model: str) -> str:
     """The chat template of the model that the folder recipes/<model> makes."""
-    return (RECIPES / "signatures.jinja").read_text() + (RECIPES / model / "chat_template.jinja").read_text()
+    return (RECIPES / "messages.jinja").read_text() + (RECIPES / model / "chat_template.jinja").read_text()

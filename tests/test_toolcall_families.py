@@ -17,6 +17,7 @@ from itool.toolcall.dialects import DIALECTS, read_answer
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.prompt import Prompter
 from itool.toolcall.scanner import cut, join_bytes
+from itool.toolcall.template import PROBES
 from itool.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, Tool, Unparseable
 
 dialects = st.sampled_from(sorted(DIALECTS)).map(DIALECTS.__getitem__)
@@ -267,6 +268,13 @@ def test_a_prompt_that_ends_in_a_thought_needs_thinking() -> None:
     said = by.decode(by.completion_ids(Answer(text="Which city?")))
     assert said == "</think>Which city?"
     assert read_answer(by.dialect, said, True) == Answer(text="Which city?")
+
+
+def test_a_template_that_takes_no_calls_is_shown_the_types_as_they_are() -> None:
+    template = CHAT.replace("{% for c in", "{{ 1 + 'a' if m.tool_calls }}{% for c in")
+    by = Prompter(stand_in(template), "pythonic", 1000)
+    assert by._writes is None
+    assert '["string", "null"]' in by._chat.render([{"role": "user", "content": "?"}], [tool.spec() for tool in PROBES])
 
 
 def test_a_text_between_tags_is_refused() -> None:

@@ -54,7 +54,10 @@ SERVING = """
 
 
 def model_card(model: str, settings: params.Params, dialect: str) -> str:
-    """The text of README.md. `dialect`: the name of the model's own. Raises UserError naming a file that is missing or is not what a stage wrote."""
+    """The text of README.md. `dialect`: the name of the model's own.
+
+    Raises UserError naming a file that is missing or is not what a stage wrote.
+    """
     stages = stages_of(model)
     used = parameters(stages)
     chain = [name.partition("@")[2] for name in stages if name.startswith("preference@")]

@@ -111,6 +111,7 @@ class ChatTemplate:
         self.thinking = thinking
         self.plain_types = False
         self.as_text = False
+        self._prompt = ""  # of a plain question
         self._settle([])
 
     def render(self, messages: Sequence[dict[str, Any]], tools: Iterable[dict[str, Any]], generate: bool = True) -> str:
@@ -135,7 +136,7 @@ class ChatTemplate:
 
     def thought_end(self) -> str:
         """The tag that ends the thought inside which a prompt ends, or "" where it ends in none."""
-        found = OPEN_THOUGHT.search(self.render(asked(), SPECS))
+        found = OPEN_THOUGHT.search(self._prompt)
         return dict(THOUGHTS)[found[1]] if found else ""
 
     def turn(self, *messages: dict[str, Any]) -> str:
@@ -143,11 +144,10 @@ class ChatTemplate:
 
         Raises UserError for a template that begins an answered turn otherwise than its prompts end.
         """
-        prompt = self.render(asked(), SPECS)
         whole = self.render(asked(*messages), SPECS, generate=False)
-        if whole.startswith(prompt):
-            return whole[len(prompt) :]
-        before = ENDING_THOUGHT.sub("", prompt)
+        if whole.startswith(self._prompt):
+            return whole[len(self._prompt) :]
+        before = ENDING_THOUGHT.sub("", self._prompt)
         if not whole.startswith(before):
             raise UserError("it begins a turn that is answered otherwise than it ends a prompt")
         turn = LEADING_THOUGHT.sub("", whole[len(before) :], count=1)
@@ -184,16 +184,19 @@ class ChatTemplate:
         return [what for what, texts in parts.items() if any(part not in text.lower() for part in texts)]
 
     def _settle(self, messages: Sequence[dict[str, Any]]) -> None:
-        """Finds the form of arguments and types that the template takes."""
-        error = UserError("")
+        """Finds the form of arguments and types that the template takes. Raises UserError when it takes none; then all
+        stays as it was.
+        """
+        before, error = (self.as_text, self.plain_types), UserError("")
         for self.as_text, self.plain_types in product((False, True), (False, True)):
             try:
                 text = self.render(asked(*messages), SPECS)
+                if not messages or "Probe sur Mer" in text or self.as_text:
+                    self._prompt = self.render(asked(), SPECS)
+                    return
             except UserError as refused:
                 error = refused
-                continue
-            if not messages or "Probe sur Mer" in text or self.as_text:
-                return
+        self.as_text, self.plain_types = before
         raise error
 
     def _first_reading(

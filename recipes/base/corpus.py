@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from itool.toolcall.dialects import pythonic
+from itool.toolcall.dialects import DIALECTS
 from itool.toolcall.prompt import SELF_EVALUATION_QUESTION
 from itool.toolcall.types import Answer, Call, Tool
 from recipes.base.phrasing import (
@@ -345,7 +345,7 @@ def corrupt(call: Call, invented: Invented, candidates: list[Invented], rng: Ran
 
 
 def calls_text(*calls: Call) -> str:
-    return pythonic.render(Answer(calls))
+    return DIALECTS["pythonic"].render(Answer(calls))
 
 
 def dialogue(level: int, rng: Random) -> Dialogue:
