@@ -58,6 +58,9 @@ def model_params(folder: Path, lora: params.Lora | None = None, **changes: Any) 
     fields = {
         "path": str(folder),
         "dialect": "pythonic",
+        "chat_template": None,
+        "thinking": False,
+        "preamble": True,
         "train_embeddings": True,
         "lora": lora,
         "max_length": 40,
