@@ -19,6 +19,7 @@ from stages.exploration.search import explore, node_rows
 from stages.exploration.tree import Tree, right_and_wrong
 
 CODE = ("stages/exploration", "itool/engine", "itool/toolcall")  # folders whose code decides the trees
+CHAT = {"dialect", "chat_template", "thinking", "preamble", "max_length"}  # settings of the model that shape prompts
 SCRATCH = Path(".scratch/exploration")
 
 
@@ -74,10 +75,11 @@ def scratch_folder(iteration: str, settings: params.Params, inputs: Sequence[Pat
     """
     # Another address serves the same model, and memory is only speed.
     engine = settings.engine.model_dump(exclude={"server": True, "prefix_cache": True, "vllm": {"memory"}})
-    prompts = [settings.model.dialect, settings.model.max_length]
-    values = [settings.exploration, engine, prompts, settings.evaluation.strict, *environment(settings.engine.kind)]
+    chat = settings.model.model_dump(include=CHAT)
+    template = [Path(settings.model.chat_template)] if settings.model.chat_template else []
+    values = [settings.exploration, engine, chat, settings.evaluation.strict, *environment(settings.engine.kind)]
     code = sorted(path for folder in CODE for path in Path(__file__).parents[2].joinpath(folder).rglob("*.py"))
-    scratch = SCRATCH / iteration / fingerprint(values, [*inputs, *code])
+    scratch = SCRATCH / iteration / fingerprint(values, [*inputs, *template, *code])
     for other in set(scratch.parent.glob("*")) - {scratch}:
         shutil.rmtree(other)
     return scratch
