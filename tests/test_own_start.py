@@ -181,7 +181,7 @@ def test_the_whole_pipeline_on_a_users_own_start(project: Path, caplog: pytest.L
     selected = artifacts.read_table("data/selection/it1.parquet", artifacts.SELECTED).filter("calls").row(0, named=True)
     task = artifacts.row_task(selected)
     calls = [{"name": call.name, "arguments": call.arguments} for call in task.reference.answer().calls]
-    answer = "\n".join(f"<tool_call>\n{json.dumps(call)}\n</tool_call>" for call in calls)
+    answer = "".join(f"<tool_call>{json.dumps(call)}</tool_call>" for call in calls)
     tokenizer = AutoTokenizer.from_pretrained("model")
     prompt = tokenizer.apply_chat_template(
         list(task.messages), tools=[each.spec() for each in task.tools], add_generation_prompt=True, tokenize=False

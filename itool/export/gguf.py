@@ -126,7 +126,7 @@ def vocabulary(tokenizer: Any, size: int) -> tuple[list[str], list[int]]:
         texts[index], kinds[index] = text, gguf.TokenType.NORMAL
     for index, token in tokenizer.added_tokens_decoder.items():
         kinds[index] = gguf.TokenType.CONTROL if token.special else gguf.TokenType.USER_DEFINED
-    return texts, kinds
+    return texts, [int(kind) for kind in kinds]
 
 
 def add_weights(writer: Any, model: PreTrainedModel) -> None:
