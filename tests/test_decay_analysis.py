@@ -127,7 +127,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a randomly initialised model and a handful of tasks."""
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
-    params["model"]["path"] = "base"
+    params["model"] |= {"path": "base", "dialect": "pythonic"}
     params["engine"] |= {"max_tokens": 8, "threads": 1}
     params["decay"] |= {"ratios": [0.25, 0.5, 1.0], "seeds": [1], "tasks": 6, "epochs": 1, "batch": 4, "bootstrap": 50}
     Path("params.yaml").write_text(yaml.safe_dump(params))

@@ -48,7 +48,7 @@ def project(tmp_path, monkeypatch):
     save_model(Path("data/models/it0"), initializer_range=PEAKED + 0.1)
     save_adapter(Path("base"), Path("data/models/it1"), seed=1)
     fields = params.read(ROOT / "params.yaml")
-    fields["model"]["path"] = "base"
+    fields["model"] |= {"path": "base", "dialect": "pythonic"}
     fields["engine"] |= {"threads": 1, "batch": 4, "max_tokens": 12}
     Path("params.yaml").write_text(yaml.safe_dump(fields))
     shutil.copy(ROOT / "dvc.lock", "dvc.lock")

@@ -72,7 +72,7 @@ DECAY_FIGURES = {
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with all that the report reads, of one iteration."""
     params = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
-    params["model"]["path"] = "base"
+    params["model"] |= {"path": "base", "dialect": "pythonic"}
     params["iterations"] = {"it1": {"previous": "it0", "ratio": 0.5}}
     params["report"] = {"seed": 1, "pairs": 2}
     params["evaluation"]["bootstrap"] = 300
