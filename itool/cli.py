@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from itool.errors import UserError
 from itool.log import start_logging
+from itool.training import ranks
 
 
 def command_line(run: Callable[..., None], *arguments: str) -> None:
@@ -27,10 +28,16 @@ def command_line(run: Callable[..., None], *arguments: str) -> None:
 def one_line_errors() -> Iterator[None]:
     """A `UserError` ends the process with its one line on stderr and exit status 1, and Ctrl-C with one word. Any other
     exception is a bug and keeps its traceback.
+
+    Of several ranks the first that fails tells why, and all others end without a word.
     """
     try:
         yield
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {error}" if ranks.is_first_to_fail() else 1)
     except KeyboardInterrupt:
-        sys.exit("interrupted")
+        sys.exit("interrupted" if ranks.is_main() else 1)
+    except Exception:
+        if ranks.is_first_to_fail():
+            raise
+        sys.exit(1)

@@ -6,12 +6,16 @@ import time
 
 from tqdm import tqdm
 
+from itool.training import ranks
+
 log = logging.getLogger("itool")
 CHATTY = ("httpx", "transformers", "datasets", "accelerate")  # libraries that log progress of their own
 
 
 def start_logging() -> None:
-    """Sends the lines of this project to stderr, and of CHATTY only the warnings."""
+    """Sends the lines of this project to stderr, and of CHATTY only the warnings. Of several ranks one logs."""
+    if not ranks.is_main():
+        logging.disable(logging.WARNING)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -14,6 +14,7 @@ from itool import paths
 from itool.engine import ENGINES
 from itool.errors import UserError
 from itool.toolcall.dialects import DIALECTS
+from itool.training import ranks
 from itool.training.losses import PAIR_LOSSES
 
 Share = Field(ge=0.0, le=1.0)
@@ -120,6 +121,7 @@ class Synthesis(Section):
 class Training(Section):
     """What every training of the pipeline has in common. AdamW; its epsilon is 1e-8."""
 
+    launcher: str  # what starts the stages that train: python, or accelerate launch with a file of conf/
     scheduler: Literal["linear", "cosine", "constant_with_warmup"]  # of the learning rate, after it has risen
     betas: list[Annotated[float, Field(ge=0.0, lt=1.0)]] = Field(min_length=2, max_length=2)  # of AdamW
     weight_decay: float = Field(ge=0.0)  # of AdamW
@@ -272,12 +274,20 @@ def load(path: str | Path = "params.yaml") -> Params:
 
 
 def check_batches(params: Params, path: str | Path) -> None:
-    """Raises UserError when model.micro_batch does not divide the batch of every stage that trains."""
+    """Raises UserError when model.micro_batch does not divide the batch of every stage that trains, or the ranks that
+    run cannot share it out alike.
+    """
     micro = params.model.micro_batch
     batches = {"decay": params.decay.batch, "warmup": params.warmup.batch, "preference": params.preference.batch}
     for name, batch in batches.items():
         if micro and batch % micro:
             raise UserError(f"{path}: model.micro_batch: found {micro}; expected a divisor of {name}.batch, {batch}")
+        together = (micro or 1) * ranks.count()
+        if batch % together:
+            sharing = f"{ranks.count()} processes, {micro or 'any number of'} sequences at a time"
+            raise UserError(
+                f"{path}: {name}.batch: found {batch}; expected a multiple of {together}, to be shared by {sharing}"
+            )
 
 
 def check_iterations(params: Params, path: str | Path) -> None:

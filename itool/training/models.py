@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from itool import params
@@ -69,18 +70,23 @@ def publish(folder: str | Path, out: str | Path, model: params.Model, engine: pa
     save(*load_trainable(folder, model, engine, seed=0), out, engine)
 
 
-def write(model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path) -> None:
-    """Writes model or adapter as it is, with the tokenizer; the same training gives the same bytes."""
+def write(
+    model: Any, tokenizer: PreTrainedTokenizerBase, out: str | Path, weights: dict[str, Tensor] | None = None
+) -> None:
+    """Writes model or adapter as it is, with the tokenizer; the same training gives the same bytes.
+
+    `weights`: those of the model, which may not hold all of them itself.
+    """
     out = Path(out)
     if isinstance(model, PeftModel):
-        model.save_pretrained(str(out), selected_adapters=["default"])
+        model.save_pretrained(str(out), selected_adapters=["default"], state_dict=weights)
         (out / "README.md").unlink(missing_ok=True)  # a model card to be filled in
         whole: Any = model.get_base_model()
         whole.generation_config.save_pretrained(out)  # it says what ends a turn
         config = json.loads((out / CONFIG).read_text())
         write_config({key: sorted(value) if isinstance(value, list) else value for key, value in config.items()}, out)
     else:
-        model.save_pretrained(out)
+        model.save_pretrained(out, state_dict=weights)
     tokenizer.save_pretrained(out)
 
 

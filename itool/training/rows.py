@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 WINDOW = 16  # batches among which rows are grouped by length
 
@@ -42,6 +43,27 @@ class Row:
         """The chosen and the rejected fragment of a pair as rows of their own, without branches."""
         prompt = self.prompt + self.answer[: pair.at]
         return Row(prompt, self.answer[pair.at : pair.at + pair.chosen]), Row(prompt, pair.rejected)
+
+
+IDLE = Row((0,), (0,), learn=False)  # teaches nothing
+
+
+class Samples(Dataset[Row]):
+    """rows[order[0]], rows[order[1]], ..., filled up with IDLE to a multiple of `together`.
+
+    Ranks that train together have their passes at the same time, so what is left for the last one must be enough for
+    all of them.
+    """
+
+    def __init__(self, rows: Sequence[Row], order: Sequence[int], together: int = 1) -> None:
+        self.rows, self.order = rows, order
+        self.idle = -len(order) % together
+
+    def __len__(self) -> int:
+        return len(self.order) + self.idle
+
+    def __getitem__(self, index: int) -> Row:
+        return self.rows[self.order[index]] if index < len(self.order) else IDLE
 
 
 def rows_with_loss(rows: Sequence[Row], pair_loss: str, answer_weight: float) -> list[Row]:

@@ -1,11 +1,13 @@
 """Log-probabilities of the tokens of rows, and what is read off them: the scores of pairs, and their reference."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -25,7 +27,7 @@ def score(model: Any, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     The head sees the positions that predict one of them, and no other.
     """
     row, column = batch["at"].unbind(1)
-    head = model.get_output_embeddings()
+    head = getattr(model, "module", model).get_output_embeddings()  # a module of several ranks holds the model
     hook = head.register_forward_pre_hook(lambda _, inputs: inputs[0][row, column][None])  # [1, T, H]
     names = [name for name in ("input_ids", "position_ids", "attention_mask") if name in batch]
     try:
@@ -54,17 +56,16 @@ def side(logprobs: Tensor, index: Tensor, pairs: int) -> tuple[Tensor, Tensor]:
 class Scorer:
     """Scores rows without training on them, with the network that is trained, and in the precision of its training."""
 
-    def __init__(self, network: Any, collator: Collator, engine: Engine) -> None:
-        self.network, self.collator = network, collator
+    def __init__(self, network: Any, collator: Collator, engine: Engine, device: torch.device) -> None:
+        self.network, self.collator, self.device = network, collator, device
         self.dtype = getattr(torch, engine.dtype)
 
     @torch.no_grad()
     def __call__(self, rows: Sequence[Row]) -> tuple[Tensor, dict[str, Tensor]]:
         """The batch of the rows, and the log-probabilities [T] of its tokens."""
-        device = self.network.device
-        batch = {name: each.to(device) for name, each in self.collator(rows).items()}
+        batch = {name: each.to(self.device) for name, each in self.collator(rows).items()}
         self.network.eval()  # an adapter comes with its dropout on
-        with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             return score(self.network, batch)[0], batch
 
 
@@ -96,17 +97,25 @@ def with_reference(scorer: Scorer, rows: Sequence[Row], order: Sequence[int], ba
     """The rows with the log-probabilities of their pairs under the network as it is now.
 
     They are scored in the batches in which the training sees them first, because a bfloat16 log-probability depends on
-    the width of its batch, and the first update is to find the reference's own numbers.
+    the width of its batch, and the first update is to find the reference's own numbers. Every rank scores as many
+    batches, since the network may lie on all of them together.
     """
-    scored = list(rows)
     indices = list(dict.fromkeys(order))
-    for begin in range(0, len(indices), batch_size):
-        numbers = indices[begin : begin + batch_size]
-        if not any(rows[number].pairs for number in numbers):
-            continue
-        scores = pair_scores(*scorer([rows[number] for number in numbers]))
-        both = iter(zip(scores.chosen.tolist(), scores.rejected.tolist(), strict=True))
-        for number in numbers:
-            pairs = tuple(replace(pair, reference=next(both)) for pair in rows[number].pairs)
-            scored[number] = replace(rows[number], pairs=pairs)
-    return scored
+    batches = [indices[begin : begin + batch_size] for begin in range(0, len(indices), batch_size)]
+    paired = [numbers for numbers in batches if any(rows[number].pairs for number in numbers)]
+    if not paired:
+        return list(rows)
+    with PartialState().split_between_processes(paired, apply_padding=True) as share:
+        scored = [with_scores(scorer, {number: rows[number] for number in numbers}) for numbers in share]
+    known = {number: row for batch in gather_object(scored) for number, row in batch.items()}
+    return [known.get(number, row) for number, row in enumerate(rows)]
+
+
+def with_scores(scorer: Scorer, batch: Mapping[int, Row]) -> dict[int, Row]:
+    """A batch of numbered rows, with the log-probabilities of their pairs."""
+    scores = pair_scores(*scorer([*batch.values()]))
+    both = iter(zip(scores.chosen.tolist(), scores.rejected.tolist(), strict=True))
+    return {
+        number: replace(row, pairs=tuple(replace(pair, reference=next(both)) for pair in row.pairs))
+        for number, row in batch.items()
+    }

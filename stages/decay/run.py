@@ -21,6 +21,7 @@ from itool.params import Params, load
 from itool.statistics import apportion
 from itool.toolcall.prompt import Prompter, open_prompter
 from itool.toolcall.types import Task
+from itool.training import ranks
 from itool.training.rows import Row, schedule
 from itool.training.trainer import train
 from stages.decay.analysis import analyse
@@ -47,12 +48,16 @@ def run() -> None:
         for ratio, size in sizes.items():
             rows = [samples[i] for i in order[:size]]  # a larger share contains the smaller ones
             answers = answers_after(rows, learnt, seed, tasks, prompter, params)
+            if answers is None:
+                continue
             right = 100 * answers["right"].sum() / answers.height
             log.info("ratio %g (%d samples), seed %d: %.1f%%", ratio, size, seed, right)
             columns = {"ratio": pl.lit(ratio), "samples": pl.lit(size), "seed": pl.lit(seed)}
             points.append(
                 answers.with_columns(**columns).select(pl.col(name).cast(kind) for name, kind in DECAY.items())
             )
+    if not ranks.is_main():
+        return
     everything = pl.concat(points).sort("ratio", "seed", maintain_order=True)
     figures = analyse(everything, settings.bootstrap, settings.seed)
     write_table(everything, DECAY, paths.DECAY_POINTS)
@@ -62,14 +67,16 @@ def run() -> None:
 
 def answers_after(
     rows: Sequence[Row], samples: int, seed: int, tasks: Sequence[Task], prompter: Prompter, params: Params
-) -> pl.DataFrame:
+) -> pl.DataFrame | None:
     """The answers to the tasks, a PREDICTIONS table, of the base fine-tuned on the rows with a seed, which come again
-    until `samples` were learnt from.
+    until `samples` were learnt from. None where this is not the main rank, which alone answers.
     """
     settings = params.decay.model_copy(update={"seed": seed})
     order = schedule(rows, samples, settings.batch, seed)
     with tempfile.TemporaryDirectory() as folder:
         (model,) = train(rows, params.model.path, folder, params, settings, order)
+        if not ranks.is_main():
+            return None
         engine = open_local(model, params.engine, prompter.end_ids)
         return answer(engine, prompter, tasks, params.evaluation, params.engine.max_tokens)
 

@@ -14,6 +14,7 @@ from itool.files import write_json
 from itool.log import log
 from itool.params import Params, load
 from itool.toolcall.prompt import open_prompter
+from itool.training import ranks
 from itool.training.averages import write_averages
 from itool.training.models import publish
 from itool.training.rows import rows_with_loss, schedule
@@ -31,21 +32,24 @@ def run(iteration: str) -> None:
     settings = params.preference
     start = params.start_of(iteration)
     curves = Path(paths.CURVES.format(iteration))
-    curves.mkdir(parents=True, exist_ok=True)
     answers = read_rows(iteration, params.model.max_length)
     rows = rows_with_loss(answers, settings.loss, settings.sft)
     pairs = sum(len(row.pairs) for row in rows)
     log.info("preference %s: %d answers, %d pairs, loss %s", iteration, len(rows), pairs, settings.loss)
 
     with tempfile.TemporaryDirectory() as folder:
-        candidates = {"start": start}
+        checkpoints = []
         if rows:
             order = schedule(rows, settings.updates * settings.batch, settings.batch, settings.seed)
             checkpoints = train(rows, start, folder, params, settings, order, settings.checks, curves)
-            averages = write_averages(start, checkpoints, params.model)
-            for checkpoint, average in zip(checkpoints, averages, strict=True):
-                candidates[f"checkpoint {checkpoint.name}"] = str(checkpoint)
-                candidates[f"average of start and checkpoint {checkpoint.name}"] = str(average)
+        if not ranks.is_main():
+            return
+        curves.mkdir(parents=True, exist_ok=True)
+        candidates = {"start": start}
+        averages = write_averages(start, checkpoints, params.model)
+        for checkpoint, average in zip(checkpoints, averages, strict=True):
+            candidates[f"checkpoint {checkpoint.name}"] = str(checkpoint)
+            candidates[f"average of start and checkpoint {checkpoint.name}"] = str(average)
         accuracy = {"start": accuracy_of_start(params.iterations[iteration].previous, params)}
         for name in list(candidates)[1:]:
             accuracy[name] = validation_accuracy(candidates[name], params)

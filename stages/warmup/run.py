@@ -16,6 +16,7 @@ from itool.params import load
 from itool.statistics import auc
 from itool.toolcall.prompt import Prompter, open_prompter
 from itool.toolcall.types import Task
+from itool.training import ranks
 from itool.training.models import publish
 from itool.training.rows import Row, schedule
 from itool.training.trainer import train
@@ -42,9 +43,11 @@ def run() -> None:
     order = schedule(rows, settings.epochs * len(rows), settings.batch, settings.seed, difficulties)
     with tempfile.TemporaryDirectory() as folder:
         trained, curves = Path(params.model.path), Path(paths.CURVES.format("it0"))
-        curves.mkdir(parents=True, exist_ok=True)
         if order:
             [trained] = train(rows, trained, folder, params, settings, order, curves=curves)
+        if not ranks.is_main():
+            return
+        curves.mkdir(parents=True, exist_ok=True)
         publish(trained, model, params.model, params.engine)
 
     held_out = read_tasks(paths.VALIDATION)
