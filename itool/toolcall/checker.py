@@ -68,13 +68,12 @@ def first_error(
 
     The prefix is made of whole fragments, so a number at its end is complete. `ended`: the model ended its turn here.
     """
-    tools = list(tools)
     scanner = dialect.Scanner(tools)
     scanner.feed(prefix)
     if ended:
         scanner.finish()
     scanner.settle()
-    errors = _prefix_errors(scanner, reference, {tool.name: tool for tool in tools}, strict)
+    errors = _prefix_errors(scanner, reference, strict)
     return errors[0][0] if errors else None
 
 
@@ -208,7 +207,7 @@ def _matched(call: Call, expected: ReferenceCall, tools: dict[str, Tool], strict
     return len(expected.arguments) - (len(errors) - spurious), spurious
 
 
-def _prefix_errors(scanner: Grammar, reference: Reference, tools: dict[str, Tool], strict: bool) -> Errors:
+def _prefix_errors(scanner: Grammar, reference: Reference, strict: bool) -> Errors:
     """All errors in what was read so far that no continuation can mend."""
     if scanner.error:
         return [(ErrorKind.UNPARSEABLE, scanner.error.path)]
@@ -217,14 +216,14 @@ def _prefix_errors(scanner: Grammar, reference: Reference, tools: dict[str, Tool
     if scanner.talks:
         if reference.kind is Kind.CALLS:
             return [(ErrorKind.SHOULD_CALL, "choice")]
-        return _text_errors(scanner, reference, list(tools.values()))
+        return _text_errors(scanner, reference)
     if reference.kind is not Kind.CALLS:
         return [(ErrorKind.SHOULD_NOT_CALL, "choice")]
-    return _begun_errors(scanner, reference.calls, tools, strict)
+    return _begun_errors(scanner, reference.calls, scanner.tools, strict)
 
 
-def _text_errors(scanner: Grammar, reference: Reference, tools: Sequence[Tool]) -> Errors:
-    text = scanner.text()
+def _text_errors(scanner: Grammar, reference: Reference) -> Errors:
+    text, tools = scanner.text(), scanner.tools.values()
     if holds_call(text, tools):
         return [(ErrorKind.SHOULD_NOT_CALL, "text")]
     whole = scanner.ended

@@ -337,16 +337,22 @@ class Grammar:
         """Reads up to the first byte of an item's value: through its key, in an object."""
         if isinstance(container.items, list):
             return byte
-        if byte not in self.quotes:
-            self._fail("a key", byte)
-        key = yield from self._string(byte, "key")
+        key = yield from self._key(byte, "key")
         if key in container.items:
             self._fail("another key", key)
         container.key = key
-        byte = yield from self._skip()
-        if byte != ":":
-            self._fail(":", byte)
+        yield from self._colon()
         return (yield from self._skip())
+
+    def _key(self, byte: str, what: str) -> Reading:
+        """The key of an item, or the name of an argument, that begins with `byte`."""
+        if byte not in self.quotes:
+            self._fail("an argument" if what == "argument" else "a key", byte)
+        return (yield from self._string(byte, what))
+
+    def _colon(self) -> Reading:
+        """The colon after a key."""
+        self._expect(":", (yield from self._skip()))
 
 
 def unescape(text: str) -> str:
@@ -387,3 +393,10 @@ class JsonText(Grammar):
             byte = yield from self._skip()
         self._expect(END, byte)
         self.value = value
+
+
+def value_of(text: str, reader: JsonText) -> Any:
+    """The value that a whole text is to a new reader, or Ellipsis where it is none."""
+    reader.feed(text.encode())
+    reader.finish()
+    return Ellipsis if reader.error else reader.value

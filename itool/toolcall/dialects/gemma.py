@@ -7,7 +7,7 @@ from typing import Any
 
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.dialects.tags import Tagged, without_begun
-from itool.toolcall.grammar import END, SPACE, Container, Reading
+from itool.toolcall.grammar import END, Reading
 from itool.toolcall.types import Call, Tool
 
 OPENING, CLOSING, QUOTE = "<|tool_call>", "<tool_call|>", '<|"|>'
@@ -65,22 +65,9 @@ class Scanner(Tagged):
         call = self._begin_call()
         yield from self._exactly("call:", (yield from self._skip()))
         call.name = yield from self._until("{", "header")
-        end, byte = self._position + 1, (yield from self._skip())
-        while byte == "," or (byte not in ("}", END) and not call.arguments):
-            self._mark("argument", f"{path}.arguments", end)
-            if call.arguments:
-                call.promised = True
-                byte = yield from self._skip()
-            argument = yield from self._key(byte, "argument")
-            self._begin_value(call, argument)
-            byte = yield from self._argument_value((yield from self._skip()), argument)
-            end = self._position
-            if byte in SPACE:
-                byte = yield from self._skip()
-        self._mark("next", f"{path}.next", end)
-        if byte != "}":
-            self._fail(", or }", byte)
+        end = yield from self._written_arguments(path)
         call.complete = True
+        self._mark("next", f"{path}.next", end)
         self._end_call(call.name)
 
     def _key(self, byte: str, what: str) -> Reading:
@@ -94,18 +81,13 @@ class Scanner(Tagged):
         self.token = ""
         return self.data[start : self._position].decode("utf-8", "replace").strip()
 
+    def _colon(self) -> Reading:
+        """It ended the bare key."""
+        yield from ()
+
     def _string(self, quote: str, what: str) -> Reading:
         yield from self._exactly(QUOTE, quote)
         return (yield from self._until(QUOTE, what))
-
-    def _item(self, byte: str, container: Container) -> Reading:
-        if isinstance(container.items, list):
-            return byte
-        key = yield from self._key(byte, "key")
-        if key in container.items:
-            self._fail("another key", key)
-        container.key = key
-        return (yield from self._skip())
 
 
 GEMMA: dict[str, Dialect] = {"gemma4": Gemma()}

@@ -6,10 +6,11 @@ Hermes, Qwen2.5 and 3, Granite, Mistral, Command, Phi, xLAM, Llama 3 and others 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.dialects.tags import Tagged
-from itool.toolcall.grammar import END, SPACE, JsonText, Reading
+from itool.toolcall.grammar import END, SPACE, JsonText, Reading, value_of
 from itool.toolcall.types import Call, Tool, Unparseable
 
 ARGUMENTS = ("arguments", "parameters")  # a call that has another family's word is no call without arguments
@@ -194,37 +195,32 @@ class Scanner(Tagged):
         """
         self._mark("argument", f"{path}.arguments", self._position + 1)
         text = yield from self._string('"', "arguments")
-        reader = JsonText()
-        reader.feed(text.encode())
-        reader.finish()
-        if not isinstance(reader.value, dict):
+        arguments = value_of(text, JsonText())
+        if not isinstance(arguments, dict):
             self._fail("a JSON object", text)
-        self.open.arguments |= reader.value
+        self.open.arguments |= arguments
         return self._position + 1
+
+
+def listed(opening: str, closing: str, space: str = "", **words: Any) -> JsonObjects:
+    """A dialect whose calls stand in one JSON list."""
+    return JsonObjects(opening, closing, shared=True, listed=True, between=", ", space=space, **words)
 
 
 JSON_OBJECTS: dict[str, Dialect] = {
     "hermes": JsonObjects(),  # Hermes, Qwen2.5, Qwen3, Granite 4
     "llama3_json": JsonObjects("", "", shared=True, between="; ", space="", arguments_keys=("parameters", "arguments")),
-    "xlam": JsonObjects("", "", shared=True, listed=True, between=", ", space=""),
-    "mistral_json": JsonObjects("[TOOL_CALLS]", "", shared=True, listed=True, between=", ", space=""),  # up to Nemo
-    "granite": JsonObjects("<|tool_call|>", "", shared=True, listed=True, between=", ", space=""),
-    "phi4_mini_json": JsonObjects("<|tool_call|>", "<|/tool_call|>", shared=True, listed=True, between=", ", space=""),
-    "apriel": JsonObjects("<tool_calls>", "</tool_calls>", shared=True, listed=True, between=", ", space=""),
-    "nemotron_json": JsonObjects("<TOOLCALL>", "</TOOLCALL>", shared=True, listed=True, between=", ", space=""),
-    "jamba": JsonObjects("<tool_calls>", "</tool_calls>", shared=True, listed=True, between=", "),
+    "xlam": listed("", ""),
+    "mistral_json": listed("[TOOL_CALLS]", ""),  # up to Nemo
+    "granite": listed("<|tool_call|>", ""),
+    "phi4_mini_json": listed("<|tool_call|>", "<|/tool_call|>"),
+    "apriel": listed("<tool_calls>", "</tool_calls>"),
+    "nemotron_json": listed("<TOOLCALL>", "</TOOLCALL>"),
+    "jamba": listed("<tool_calls>", "</tool_calls>", space="\n"),
     "minimax": JsonObjects("<tool_calls>", "</tool_calls>", shared=True),
-    "cohere_command3": JsonObjects(
-        "<|START_ACTION|>",
-        "<|END_ACTION|>",
-        shared=True,
-        listed=True,
-        between=", ",
-        name_key="tool_name",
-        arguments_keys=("parameters",),
+    "cohere_command3": listed(
+        "<|START_ACTION|>", "<|END_ACTION|>", space="\n", name_key="tool_name", arguments_keys=("parameters",)
     ),
     "gigachat3": JsonObjects("<|function_call|>", "", space=""),
-    "apertus": JsonObjects(
-        "<|tools_prefix|>", "<|tools_suffix|>", shared=True, listed=True, between=", ", space="", name_key=""
-    ),
+    "apertus": listed("<|tools_prefix|>", "<|tools_suffix|>", name_key=""),
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.dialects.tags import Tagged, without_begun
-from itool.toolcall.grammar import SPACE, JsonText, PythonLiterals, Reading
+from itool.toolcall.grammar import SPACE, JsonText, PythonLiterals, Reading, value_of
 from itool.toolcall.schema import type_errors, types_of
 from itool.toolcall.types import Call, Tool
 
@@ -136,7 +136,7 @@ class Scanner(Tagged):
         allowed = types_of(schema)
         if string or (string is None and allowed == ("string",)):
             return text
-        value = literal(text)
+        value = value_of(text, Literal())
         if value is Ellipsis or (string is None and "string" in allowed and type_errors(value, schema)):
             return text
         return value
@@ -149,14 +149,6 @@ class Scanner(Tagged):
 
 class Literal(PythonLiterals, JsonText):
     """JSON, or Python's own writing, which some templates use for true, false, null, lists and objects."""
-
-
-def literal(text: str) -> Any:
-    """The value that a text is, or Ellipsis where it is none."""
-    reader = Literal()
-    reader.feed(text.encode())
-    reader.finish()
-    return Ellipsis if reader.error else reader.value
 
 
 DSML: Markup = Markup(

@@ -68,7 +68,7 @@ class Tagged(Grammar):
         return texts[read]
 
     def _written_arguments(self, path: str) -> Reading:
-        """Arguments as a JSON object whose opening brace was just read; returns where the last argument ends."""
+        """Arguments as an object whose opening brace was just read; returns where the last argument ends."""
         call, end = self.open, self._position + 1
         byte = yield from self._skip()
         while byte == "," or (byte not in ("}", END) and not call.arguments):
@@ -76,11 +76,9 @@ class Tagged(Grammar):
             if call.arguments:
                 call.promised = True
                 byte = yield from self._skip()
-            if byte != '"':
-                self._fail("an argument", byte)
-            argument = yield from self._string(byte, "argument")
+            argument = yield from self._key(byte, "argument")
             self._begin_value(call, argument)
-            self._expect(":", (yield from self._skip()))
+            yield from self._colon()
             byte = yield from self._argument_value((yield from self._skip()), argument)
             end = self._position
             if byte in SPACE:
