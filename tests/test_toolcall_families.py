@@ -17,7 +17,7 @@ from itool.toolcall.dialects import DIALECTS, read_answer
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.prompt import Prompter
 from itool.toolcall.scanner import cut, join_bytes
-from itool.toolcall.template import PROBES
+from itool.toolcall.template import PROBES, with_ids
 from itool.toolcall.types import Answer, Call, ErrorKind, Kind, Reference, Tool, Unparseable
 
 dialects = st.sampled_from(sorted(DIALECTS)).map(DIALECTS.__getitem__)
@@ -291,6 +291,26 @@ def test_a_text_between_tags_is_refused() -> None:
 def test_whatever_a_template_raises_is_one_line(raised: str) -> None:
     with pytest.raises(UserError, match=r"^the tokenizer's chat template refuses a plain conversation: [^\n]+$"):
         Prompter(stand_in(raised), "auto", 1000)
+
+
+def test_calls_and_results_have_ids_of_nine_characters() -> None:
+    call = {"function": {"name": "f", "arguments": {}}}
+    shown = with_ids(
+        [
+            {"role": "assistant", "tool_calls": [call | {"id": "functions.f:0"}, call | {"id": "b"}, call]},
+            {"role": "tool", "content": "2", "tool_call_id": "b"},
+            {"role": "tool", "content": "1", "tool_call_id": "functions.f:0"},
+            {"role": "tool", "content": "3"},
+        ]
+    )
+    assert [each["id"] for each in shown[0]["tool_calls"]] == ["call00001", "call00002", "call00003"]
+    assert [each["tool_call_id"] for each in shown[1:]] == ["call00002", "call00001", "call00003"]
+
+
+def test_a_named_dialect_does_not_hide_that_results_are_lost() -> None:
+    template = CHAT.replace("{% for m in messages %}", "{% for m in messages if m.role != 'tool' %}")
+    with pytest.raises(UserError, match="the chat template leaves out a tool result"):
+        Prompter(stand_in(template), "pythonic", 1000)
 
 
 def test_prompts_do_not_change_over_night() -> None:

@@ -76,11 +76,10 @@ class Prompter:
         self._special_text, self._stand_in = _any_of(self._stand_ins), _any_of(self._stand_ins.values())
         try:
             self._chat = ChatTemplate(tokenizer, self._special_text, thinking)
-            shown = self._chat.render(asked(), SPECS)
             self.end_id, self._question_ids = self._self_evaluation_turn()
         except UserError as error:
             raise UserError(f"the tokenizer's chat template refuses a plain conversation: {error}") from None
-        if PROBES[0].name not in shown:
+        if PROBES[0].name not in self._chat.prompt:
             raise UserError("the tokenizer's chat template leaves out the tools, expected one that shows them")
         self.dialect_name, self._writes = self._language(dialect_name)
         self.dialect = replace(
@@ -217,14 +216,11 @@ class Prompter:
     def _language(self, dialect_name: str) -> tuple[str, Writes | None]:
         """The dialect, and how the template writes calls in it, or None where it does not and the dialect does.
 
-        Raises UserError for "auto" where the template loses something or no dialect reads it.
+        Raises UserError for "auto" where the template loses something or no dialect reads it, and for a dialect by name
+        where a call or a result is lost even so.
         """
         if dialect_name != "auto":
-            try:
-                writes = self._chat.writes([dialect_name])
-            except UserError:  # a template without calls is shown them as text
-                writes = None
-            return dialect_name, writes
+            return dialect_name, self._writes_in(dialect_name)
         try:
             writes = self._chat.writes(DIALECTS)
             lost = self._chat.lost(calling(CALLS))
@@ -240,6 +236,21 @@ class Prompter:
             turn = self._chat.turn(calling(CALLS)).strip()
             raise UserError(f"model.dialect auto: no dialect reads the calls of the chat template: {turn[:120]!r}")
         return writes.dialect, writes
+
+    def _writes_in(self, dialect_name: str) -> Writes | None:
+        """How the template writes calls in a dialect that was named, or None where it is shown them as text."""
+        try:
+            writes = self._chat.writes([dialect_name])
+        except UserError:
+            writes = None
+        as_text = {"role": "assistant", "content": DIALECTS[dialect_name].render_calls(CALLS)}
+        try:
+            lost = set(self._chat.lost(calling(CALLS) if writes else as_text)) - {"the system prompt"}
+        except UserError:  # it takes no system prompt, or no results: tasks that have them are errors by name
+            lost = set()
+        if lost:
+            raise UserError(f"the chat template leaves out {' and '.join(sorted(lost))}")
+        return writes
 
     def _single_dialect(self) -> str | None:
         """The dialect of a template that takes one call a turn, such as Llama's."""

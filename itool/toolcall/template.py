@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import cycle, product
+from itertools import product
 from typing import Any, NamedTuple
 
 from itool.errors import UserError, one_line
@@ -62,7 +62,6 @@ CALLS = (
     Call("probe_city", {"city": "Probe sur Mer", "count": 3791, "tags": ["probe-tag"]}),
     Call("probe_flag", {"on": True, "mark": "probe-mark"}),
 )
-IDS = ("probe0001", "probe0002")  # Mistral takes nine characters
 SYSTEM, USER, TEXT, RESULTS = "probe-system", "probe-user", "probe-answer", ("probe-result-1", "probe-result-2")
 
 
@@ -71,21 +70,40 @@ def asked(*messages: dict[str, Any], system: bool = False) -> list[dict[str, Any
     return [*[{"role": "system", "content": SYSTEM}] * system, {"role": "user", "content": USER}, *messages]
 
 
-def calling(calls: Iterable[Call], text: str = "") -> dict[str, Any]:
+def calling(calls: Iterable[Call]) -> dict[str, Any]:
     """An assistant's message with calls."""
-    entries = [
-        {"id": i, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-        for i, call in zip(cycle(IDS), calls, strict=False)
-    ]
-    return {"role": "assistant", "content": text, "tool_calls": entries}
+    entries = [{"type": "function", "function": {"name": call.name, "arguments": call.arguments}} for call in calls]
+    return {"role": "assistant", "content": "", "tool_calls": entries}
 
 
 def results(calls: Iterable[Call] = CALLS) -> list[dict[str, Any]]:
     """A tool message for each call."""
     return [
-        {"role": "tool", "content": result, "name": call.name, "tool_call_id": i}
-        for i, call, result in zip(IDS, calls, RESULTS, strict=False)
+        {"role": "tool", "content": result, "name": call.name} for call, result in zip(calls, RESULTS, strict=False)
     ]
+
+
+def with_ids(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with ids of nine letters and digits, which Mistral's templates ask for, for all calls and results.
+
+    A result belongs to the call with its id, or else to the first call that has no result yet.
+    """
+    shown: list[dict[str, Any]] = []
+    waiting: dict[Any, str] = {}  # the ids of calls without a result, by those that they had
+    count = 0
+    for message in messages:
+        if message.get("tool_calls"):
+            calls = []
+            for call in message["tool_calls"]:
+                count += 1
+                waiting[call.get("id") or count] = f"call{count:05d}"
+                calls.append(call | {"id": f"call{count:05d}"})
+            message = message | {"tool_calls": calls}
+        elif message["role"] == "tool" and waiting:
+            old = message.get("tool_call_id")
+            message = message | {"tool_call_id": waiting.pop(old if old in waiting else next(iter(waiting)))}
+        shown.append(message)
+    return shown
 
 
 class Writes(NamedTuple):
@@ -103,6 +121,7 @@ class ChatTemplate:
 
     special: matches the text of any special token. thinking: what the template is told about thoughts. plain_types: the
     template fails on types such as ["string", "null"], and is shown the first. as_text: it takes arguments as text.
+    prompt: of a plain question, with the probes as tools.
     """
 
     def __init__(self, tokenizer: Any, special: re.Pattern[str], thinking: bool):
@@ -111,13 +130,14 @@ class ChatTemplate:
         self.thinking = thinking
         self.plain_types = False
         self.as_text = False
-        self._prompt = ""  # of a plain question
+        self.prompt = ""
         self._settle([])
 
     def render(self, messages: Sequence[dict[str, Any]], tools: Iterable[dict[str, Any]], generate: bool = True) -> str:
-        """The conversation as text; `generate`: with the beginning of the assistant's turn. Raises UserError for
-        whatever the template raises.
+        """The conversation as text, with ids for its calls; `generate`: with the beginning of the assistant's turn.
+        Raises UserError for whatever the template raises.
         """
+        messages = with_ids(messages)
         shown = [_plain(spec) if self.plain_types else spec for spec in tools]
         if self.as_text:
             messages = [_with_text_arguments(message) for message in messages]
@@ -136,7 +156,7 @@ class ChatTemplate:
 
     def thought_end(self) -> str:
         """The tag that ends the thought inside which a prompt ends, or "" where it ends in none."""
-        found = OPEN_THOUGHT.search(self._prompt)
+        found = OPEN_THOUGHT.search(self.prompt)
         return dict(THOUGHTS)[found[1]] if found else ""
 
     def turn(self, *messages: dict[str, Any]) -> str:
@@ -145,9 +165,9 @@ class ChatTemplate:
         Raises UserError for a template that begins an answered turn otherwise than its prompts end.
         """
         whole = self.render(asked(*messages), SPECS, generate=False)
-        if whole.startswith(self._prompt):
-            return whole[len(self._prompt) :]
-        before = ENDING_THOUGHT.sub("", self._prompt)
+        if whole.startswith(self.prompt):
+            return whole[len(self.prompt) :]
+        before = ENDING_THOUGHT.sub("", self.prompt)
         if not whole.startswith(before):
             raise UserError("it begins a turn that is answered otherwise than it ends a prompt")
         turn = LEADING_THOUGHT.sub("", whole[len(before) :], count=1)
@@ -192,7 +212,7 @@ class ChatTemplate:
             try:
                 text = self.render(asked(*messages), SPECS)
                 if not messages or "Probe sur Mer" in text or self.as_text:
-                    self._prompt = self.render(asked(), SPECS)
+                    self.prompt = self.render(asked(), SPECS)
                     return
             except UserError as refused:
                 error = refused
