@@ -6,8 +6,8 @@ from itertools import permutations, product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_toolcall_checker import mutations
-from toolcall_strategies import BYTES, END, byte_ids, shuffled, tasks, tokenised, written
+from toolcall_judgements import assert_prefixes_consistent, spoilt
+from toolcall_strategies import BYTES, END, byte_ids, shuffled, tasks, written
 
 from itool.toolcall.checker import check, first_error
 from itool.toolcall.dialects import DIALECTS
@@ -121,14 +121,7 @@ def test_every_prefix_of_a_right_answer_is_consistent(
     tools, reference = task
     answer = shuffled(data.draw, reference.answer())
     text = data.draw(st.just(module.render(answer)) | written(module, answer)).encode()
-    ids, table, end = data.draw(tokenised(text))
-    so_far: tuple[int, ...] = ()
-    for fragment in cut(ids, table, module, {end}, "stop"):
-        so_far += fragment.ids
-        prefix = join_bytes(so_far, table, {end})
-        whole_number = not prefix[-1:].isalnum() or text[len(prefix) : len(prefix) + 1] in (b",", b")", b"}")
-        if whole_number:  # a token that spans a boundary may leave the next number unfinished
-            assert consistent(prefix, reference, tools, strict, module, ended=end in so_far)
+    assert_prefixes_consistent(data.draw, text, module, reference, tools, strict)
 
 
 @BOTH
@@ -138,25 +131,8 @@ def test_the_spoilt_fragment_is_the_first_inconsistent_one(
     module: Dialect, task: tuple[list[Tool], Reference], data: st.DataObject
 ) -> None:
     tools, reference = task
-    calls = list(shuffled(data.draw, reference.answer()).calls)
-    index = data.draw(st.integers(0, len(calls) - 1))
-    tool = next(tool for tool in tools if tool.name == calls[index].name)
-    kind, name, calls[index] = data.draw(st.sampled_from(mutations(tool, calls[index])))
-    answer = Answer(tuple(calls))
-    prefix, verdicts = b"", []
-    for fragment in cut(byte_ids(module.render(answer).encode()), BYTES, module, {END}, "stop"):
-        text, ended = join_bytes(fragment.ids, BYTES, {END}), END in fragment.ids
-        fine = consistent(prefix + text, reference, tools, False, module, ended)
-        if not fine and all(verdicts):
-            assert error_in(prefix + text, reference, tools, False, module, ended) == kind
-            where = (
-                f"calls[{index}].next" if kind is ErrorKind.MISSING_PARAMETER else f"calls[{index}].arguments.{name}"
-            )
-            assert fragment.path == where
-        verdicts.append(fine)
-        prefix += text
-    assert verdicts == sorted(verdicts, reverse=True)  # what cannot be mended stays so
-    assert not verdicts[-1]
+    kind, error, answer = spoilt(data.draw, module, reference, tools)
+    assert error == kind
     assert check(answer, reference, tools, False).error == kind
 
 
