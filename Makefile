@@ -19,7 +19,7 @@ full: env
 smollm2: env data/smollm2/config.json
 	dvc exp run $$(cat profiles/smollm2)
 
-# Idle threads wait without a spin, or two test processes of two threads each hold each other up.
+# Idle threads wait without a spin, because two test processes have more threads than there are cores.
 test test-all: export OMP_WAIT_POLICY := PASSIVE
 test: env
 	python -m pytest -n 2 --dist loadfile -m "not slow"
