@@ -159,6 +159,26 @@ def test_finished_rows_leave_the_batch(engine, monkeypatch):
     assert len(decode) == max(len(c.ids) for c in completions) - 1
 
 
+def test_waiting_rows_begin_where_others_have_ended(engine, monkeypatch):
+    requests = [Request(prompt, n=5, seed=index) for index, prompt in enumerate(prompts(9))]
+    together = engine.generate(requests, Sampling(60, 1.0))
+    passes = []
+    forward = engine.model.forward
+    monkeypatch.setattr(
+        engine.model, "forward", lambda **inputs: passes.append(tuple(inputs["input_ids"].shape)) or forward(**inputs)
+    )
+    monkeypatch.setattr(engine, "batch", 8)
+    few = engine.generate(requests, Sampling(60, 1.0))
+    assert [[c.ids for c in some] for some in few] == [[c.ids for c in some] for some in together]
+    for one, other in zip(few, together, strict=True):
+        assert [c.logprobs for c in one] == [pytest.approx(c.logprobs, abs=1e-4) for c in other]
+    decode = [rows for rows, width in passes if width == 1]
+    assert max(decode) == 8
+    tokens = sum(len(c.ids) for some in few for c in some)
+    longest = max(len(c.ids) for some in few for c in some)
+    assert len(decode) < tokens / 8 + longest  # batch after batch would take 310
+
+
 def test_work_is_chunked_by_tokens(engine, monkeypatch):
     requests = [Request(prompt, n=2, seed=index) for index, prompt in enumerate(prompts(12))]
     pairs = list(zip(prompts(12), prompts(12, seed=3), strict=True))

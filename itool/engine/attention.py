@@ -53,14 +53,15 @@ def rows_of(prompt: torch.Tensor, mask: torch.Tensor) -> Rows:
     return Rows(prompt, slot, int(slot.max()) + 1, mask)
 
 
-class DecodeLayer(DynamicLayer):
-    """One layer's cache: of P prompts, padded on the left to L positions, and of what B rows generated after them."""
+class Group:
+    """One layer's keys and values of rows that began together: of P prompts, padded on the left to L positions, and of
+    what B rows generated after them.
+    """
 
     keys: torch.Tensor  # [B, K, capacity, D], of which the first `length` positions are written
     values: torch.Tensor
 
     def __init__(self, prompt_keys: torch.Tensor, prompt_values: torch.Tensor, rows: Rows, capacity: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
         self.rows = rows
         self.prompt_keys = prompt_keys.transpose(-1, -2).contiguous()  # [P, K, D, L]
         self.prompt_values = prompt_values  # [P, K, L, D]
@@ -68,16 +69,23 @@ class DecodeLayer(DynamicLayer):
         self.keys = prompt_values.new_empty(len(rows.prompt), shared, capacity, width)
         self.values = torch.empty_like(self.keys)
         self.length = 0
-        self.is_initialized = True
 
-    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        self.keys[:, :, self.length] = key_states[:, :, 0]
-        self.values[:, :, self.length] = value_states[:, :, 0]
+    def append(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        """Of the token that every row generated last, [B, K, 1, D]."""
+        self.keys[:, :, self.length] = keys[:, :, 0]
+        self.values[:, :, self.length] = values[:, :, 0]
         self.length += 1
-        return self, self
 
-    def get_seq_length(self) -> int:
-        return self.prompt_values.shape[2] + self.length
+    def attend(self, queries: torch.Tensor) -> torch.Tensor:
+        """Attention of scaled queries [B, K, G, D] to their prompt and to what their row generated, of the same
+        shape.
+        """
+        rows, length = self.rows, self.prompt_values.shape[2]
+        own_keys, own_values = self.keys[:, :, : self.length], self.values[:, :, : self.length]
+        of_prompt = rows.grid(queries) @ self.prompt_keys + rows.mask
+        scores = torch.cat([of_prompt, rows.grid(queries @ own_keys.transpose(-1, -2))], dim=-1)
+        weights = scores.softmax(-1, dtype=torch.float32).to(queries.dtype)
+        return rows.rows(weights[..., :length] @ self.prompt_values) + rows.rows(weights[..., length:]) @ own_values
 
     def stay(self, rows: Rows, running: torch.Tensor, prompts: torch.Tensor | None) -> None:
         """Drops all rows but `running`, and all prompts but `prompts` where given."""
@@ -90,8 +98,8 @@ class DecodeLayer(DynamicLayer):
         self.keys[:, :, : self.length], self.values[:, :, : self.length] = keys, values
 
 
-def stay(layers: Sequence[DecodeLayer], running: torch.Tensor) -> None:
-    """Drops all rows but `running` [B'] from the layers, and prompts that have none left when they are many."""
+def stay(layers: Sequence[Group], running: torch.Tensor) -> None:
+    """Drops all rows but `running` [B'] from a group's layers, and prompts that have none left when they are many."""
     rows = layers[0].rows
     prompts, prompt = torch.unique(rows.prompt[running], return_inverse=True)
     if len(prompts) <= LEAVE * len(rows.mask):
@@ -100,6 +108,25 @@ def stay(layers: Sequence[DecodeLayer], running: torch.Tensor) -> None:
         rows, prompts = rows_of(rows.prompt[running], rows.mask), None
     for layer in layers:
         layer.stay(rows, running, prompts)
+
+
+class DecodeLayer(DynamicLayer):
+    """One layer's cache of all the groups that decode together."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.groups = groups
+        self.sizes = [len(group.rows.prompt) for group in groups]
+        self.is_initialized = True
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        each = zip(self.groups, key_states.split(self.sizes), value_states.split(self.sizes), strict=True)
+        for group, keys, values in each:
+            group.append(keys, values)
+        return self, self
+
+    def get_seq_length(self) -> int:
+        return max(group.prompt_values.shape[2] + group.length for group in self.groups)
 
 
 def decode_attention(
@@ -123,19 +150,12 @@ def decode_attention(
         )
     if not isinstance(key, DecodeLayer):
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
-    layer, rows = key, key.rows
     batch, heads, _, width = query.shape
-    shared, length = layer.keys.shape[1], layer.prompt_values.shape[2]
+    shared = key.groups[0].keys.shape[1]
     factor = width**-0.5 if scaling is None else scaling
-    own_keys, own_values = layer.keys[:, :, : layer.length], layer.values[:, :, : layer.length]
-    queries = (query * factor).reshape(batch, shared, heads // shared, width)
-    scores = torch.cat(
-        [rows.grid(queries) @ layer.prompt_keys + rows.mask, rows.grid(queries @ own_keys.transpose(-1, -2))], dim=-1
-    )
-    weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
-    of_prompt = rows.rows(weights[..., :length] @ layer.prompt_values)
-    of_own = rows.rows(weights[..., length:]) @ own_values
-    return (of_prompt + of_own).reshape(batch, 1, heads, width), None
+    queries = (query * factor).reshape(batch, shared, heads // shared, width).split(key.sizes)
+    attended = [group.attend(part) for group, part in zip(key.groups, queries, strict=True)]
+    return torch.cat(attended).reshape(batch, 1, heads, width), None
 
 
 AttentionInterface.register(NAME, decode_attention)

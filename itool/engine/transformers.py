@@ -4,16 +4,17 @@ layers.
 Fast on a small model and a CPU: a prompt is prefilled once for all its samples, a Prefix once for all requests and
 questions that start with it (as far as `engine.prefix_cache` holds its keys and values), the key-value cache is
 allocated once and written in place, the query heads that share a key-value head attend together instead of copying it,
-and finished rows leave the batch.
+finished rows leave the batch, and waiting ones begin in their place (continuous batching).
 
 Two runs of the same call give the same bytes (on a CPU with the same number of threads): rows are ordered by prompt
-length and then by request, batches depend only on the call's own requests, and the noise of a row is a function of
-(seed, sample, position) alone.
+length and then by request, what decodes together depends only on the call's own requests, and the noise of a row is a
+function of (seed, sample, position) alone.
 """
 
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -32,6 +33,7 @@ from itool.engine.base import Completion, Ids, Prefix, Request, Sampling, adapte
 from itool.errors import UserError, one_line
 
 CHUNK = 8192  # tokens that run through the model together in prefill and scoring: more would not fit into a CPU's cache
+REFILL = 0.25  # rows begin when there is room for at least this share of a batch: each time costs a step or two
 
 
 class Prefilled(NamedTuple):
@@ -67,12 +69,10 @@ class TransformersEngine:
     def generate(self, requests: list[Request], sampling: Sampling) -> list[list[Completion]]:
         rows = [(request, sample) for request in range(len(requests)) for sample in range(requests[request].n)]
         rows.sort(key=lambda row: len(requests[row[0]].prompt))
+        decoded = self._decode([(requests[request], sample) for request, sample in rows], sampling)
         completions: list[list[Completion]] = [[] for _ in requests]
-        for start in range(0, len(rows), self.batch):
-            batch = rows[start : start + self.batch]
-            decoded = self._decode([(requests[request], sample) for request, sample in batch], sampling)
-            for (request, _), completion in zip(batch, decoded, strict=True):
-                completions[request].append(completion)
+        for (request, _), completion in zip(rows, decoded, strict=True):
+            completions[request].append(completion)
         return completions
 
     @torch.inference_mode()
@@ -159,9 +159,42 @@ class TransformersEngine:
         layers = [(layer.keys, layer.values) for layer in cache.layers]
         return Prefilled(output.logits, mask, layers)
 
-    def _decode(self, rows: list[tuple[Request, int]], sampling: Sampling) -> list[Completion]:
-        """One completion for each (request, sample). Arrays have one line for each row, in the order given."""
-        longest = sampling.max_tokens
+    def _decode(self, rows: Sequence[tuple[Request, int]], sampling: Sampling) -> list[Completion]:
+        """One completion for each (request, sample). At most `engine.batch` of them decode at a time, and where enough
+        have ended the next ones begin.
+        """
+        ends = torch.tensor(sorted(self.end_ids), device=self.device)
+        tokens = torch.zeros((len(rows), sampling.max_tokens), dtype=torch.long, device=self.device)
+        logprobs = torch.zeros((len(rows), sampling.max_tokens), device=self.device)
+        lengths = torch.full((len(rows),), sampling.max_tokens, device=self.device)
+        stopped = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
+        groups: list[Decoding] = []
+        begun = 0
+        while groups or begun < len(rows):
+            room = min(self.batch - sum(len(group.rows) for group in groups), len(rows) - begun)
+            if room and (not groups or room >= REFILL * self.batch or begun + room == len(rows)):
+                groups.append(self._begin(rows[begun : begun + room], begun, sampling.max_tokens))
+                begun += room
+            row, step, uniform = (torch.cat(each) for each in zip(*(group.next() for group in groups), strict=True))
+            chosen, logprob = draw(torch.cat([group.logits for group in groups]), uniform, sampling.temperature)
+            running = ~stopped[row]
+            tokens[row, step] = torch.where(running, chosen, tokens[row, step])
+            logprobs[row, step] = torch.where(running, logprob, logprobs[row, step])
+            ending = torch.isin(chosen, ends) & running
+            lengths[row[ending]] = step[ending] + 1
+            stopped[row[ending]] = True
+            groups = [group for group in groups if group.goes_on(stopped)]
+            if groups:
+                self._step(groups, tokens)
+
+        results = zip(tokens.tolist(), logprobs.tolist(), lengths.tolist(), stopped.tolist(), strict=True)
+        return [
+            Completion(tuple(ids[:end]), tuple(values[:end]), "stop" if stop else "length")
+            for ids, values, end, stop in results
+        ]
+
+    def _begin(self, rows: Sequence[tuple[Request, int]], first: int, longest: int) -> "Decoding":
+        """Rows after the forward pass of their prompts; the first of them is row `first` of the call."""
         prompts = dict.fromkeys((request.prompt for request, _ in rows), 1)
         prefixes = {request.prompt: request.prefix for request, _ in rows if request.prefix is not None}
         chunked = list(self._prefill(list(prompts), prefixes, prompts))
@@ -169,52 +202,58 @@ class TransformersEngine:
         source = torch.tensor([place[request.prompt] for request, _ in rows], device=self.device)
         prefilled = [each for _, each in chunked]
         length = max(each.mask.shape[1] for each in prefilled)
-        logits = torch.cat([each.logits[:, -1] for each in prefilled])[source]
         mask = torch.cat([functional.pad(each.mask, (length - each.mask.shape[1], 0)) for each in prefilled])
         shown = torch.zeros(mask.shape, dtype=self.model.dtype, device=self.device).masked_fill(~mask, float("-inf"))
         where = attention.rows_of(source, shown[:, None, None, :])
-        layers = [attention.DecodeLayer(*layer, where, longest) for layer in joined(prefilled, length)]
-        cache = Cache(layers=list(layers))
-        del chunked, prefilled
-        positions = torch.tensor([len(request.prompt) for request, _ in rows], device=self.device)
-        uniform = torch.from_numpy(np.stack([noise(request.seed, sample, longest) for request, sample in rows])).to(
-            self.device
+        uniform = np.stack([noise(request.seed, sample, longest) for request, sample in rows])
+        return Decoding(
+            rows=torch.arange(first, first + len(rows), device=self.device),
+            positions=torch.tensor([len(request.prompt) for request, _ in rows], device=self.device),
+            uniform=torch.from_numpy(uniform).to(self.device),
+            layers=[attention.Group(*layer, where, longest) for layer in joined(prefilled, length)],
+            logits=torch.cat([each.logits[:, -1] for each in prefilled])[source],
         )
 
-        ends = torch.tensor(sorted(self.end_ids), device=self.device)
-        tokens = torch.zeros((len(rows), longest), dtype=torch.long, device=self.device)
-        logprobs = torch.zeros((len(rows), longest), device=self.device)
-        lengths = torch.full((len(rows),), longest, device=self.device)
-        stopped = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
-        batch = torch.arange(len(rows), device=self.device)  # which row stands at each place of the running batch
-        for step in range(longest):
-            chosen, logprob = draw(logits, uniform[batch, step], sampling.temperature)
-            tokens[batch, step] = torch.where(stopped[batch], tokens[batch, step], chosen)
-            logprobs[batch, step] = torch.where(stopped[batch], logprobs[batch, step], logprob)
-            ending = torch.isin(chosen, ends) & ~stopped[batch]
-            lengths[batch[ending]] = step + 1
-            stopped[batch[ending]] = True
-            running = ~stopped[batch]
-            count = int(running.sum())
-            if count == 0 or step + 1 == longest:
-                break
-            if count <= attention.LEAVE * len(batch):
-                stay = running.nonzero()[:, 0]
-                attention.stay(layers, stay)
-                batch, chosen, positions = batch[stay], chosen[stay], positions[stay]
-            logits = self.model(
-                input_ids=chosen[:, None],
-                position_ids=(positions + step)[:, None],
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            ).logits[:, -1]
+    def _step(self, groups: Sequence["Decoding"], tokens: torch.Tensor) -> None:
+        """One forward pass over the last token of every row of all the groups."""
+        layers = zip(*(group.layers for group in groups), strict=True)
+        output = self.model(
+            input_ids=torch.cat([tokens[group.rows, group.step - 1] for group in groups])[:, None],
+            position_ids=torch.cat([group.positions + group.step - 1 for group in groups])[:, None],
+            past_key_values=Cache(layers=[attention.DecodeLayer(each) for each in layers]),
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        of_groups = output.logits[:, -1].split([len(group.rows) for group in groups])
+        for group, logits in zip(groups, of_groups, strict=True):
+            group.logits = logits
 
-        results = zip(tokens.tolist(), logprobs.tolist(), lengths.tolist(), stopped.tolist(), strict=True)
-        return [
-            Completion(tuple(ids[:end]), tuple(values[:end]), "stop" if stop else "length")
-            for ids, values, end, stop in results
-        ]
+
+@dataclass
+class Decoding:
+    """B rows that began together, and have `step` tokens each."""
+
+    rows: torch.Tensor  # [B] which of the call's rows they are
+    positions: torch.Tensor  # [B] lengths of their prompts
+    uniform: torch.Tensor  # [B, longest] noise
+    layers: list[attention.Group]
+    logits: torch.Tensor  # [B, V] of the next token
+    step: int = 0
+
+    def next(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Row, step and noise [B] of the next token."""
+        return self.rows, torch.full_like(self.rows, self.step), self.uniform[:, self.step]
+
+    def goes_on(self, stopped: torch.Tensor) -> bool:
+        """After another token: whether one of the rows needs more. Rows that have stopped leave when they are many."""
+        self.step += 1
+        stay = (~stopped[self.rows]).nonzero()[:, 0]
+        if len(stay) == 0 or self.step == self.uniform.shape[1]:
+            return False
+        if len(stay) <= attention.LEAVE * len(self.rows):
+            attention.stay(self.layers, stay)
+            self.rows, self.positions, self.uniform = self.rows[stay], self.positions[stay], self.uniform[stay]
+        return True
 
 
 def joined(prefilled: Sequence[Prefilled], length: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
