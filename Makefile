@@ -26,7 +26,7 @@ test: env
 
 # With those that kill stages, run dvc, start vLLM, or convert SmolLM2.
 test-all: env vllm-cpu .venv/smollm2-ready
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The whole pipeline on a tiny profile, in a copy of its own.
 smoke: env

@@ -1,9 +1,11 @@
-"""Runs a stage, as `python -m` does, with something changed: `accelerate launch ... tests/patched_stage.py fsdp
-stages.warmup.run`.
+"""Runs stages one after the other in one process, each as `python -m` does, with something changed:
+
+accelerate launch ... tests/patched_stage.py fsdp stages.warmup.run "stages.preference.run --iteration it1"
 """
 
 import os
 import runpy
+import shlex
 import sys
 
 
@@ -34,7 +36,11 @@ def fault() -> None:
     RowTrainer.compute_loss = failing
 
 
+CHANGES = {"none": lambda: None, "fsdp": fsdp, "fault": fault}
+
 if __name__ == "__main__":
-    change, stage = sys.argv.pop(1), sys.argv.pop(1)
-    {"fsdp": fsdp, "fault": fault}[change]()
-    runpy.run_module(stage, run_name="__main__", alter_sys=True)
+    _, change, *commands = sys.argv
+    CHANGES[change]()
+    for command in commands:
+        sys.argv = shlex.split(command)
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -74,7 +74,7 @@ def test_the_report_shows_pairs(project: Path) -> None:
     assert "rejected" in report
 
 
-@pytest.mark.parametrize("phase", ["decay", "exploration", "preference"])
+@pytest.mark.parametrize("phase", ["exploration", "preference"])
 def test_no_stage_looks_for_a_model_elsewhere(phase: str) -> None:
     """Transformers reads the variable once, when it is imported."""
     asked = f"import stages.{phase}.run, huggingface_hub.constants as hub; raise SystemExit(not hub.HF_HUB_OFFLINE)"

@@ -30,13 +30,16 @@ from itool.training.rows import IDLE, Row, Samples
 from stages.evaluation.run import run as evaluation
 from stages.exploration.run import run as exploration
 from stages.fragments.run import run as fragments
+from stages.preference.run import run as preference
 from stages.selection.run import run as selection
 from stages.synthesis.run import run as synthesis
+from stages.warmup.run import run as warmup
 
 CONFIGS = sorted((ROOT / "conf").glob("*.yaml"))
 LAUNCH = (sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--config_file")
 TWO = (*LAUNCH, str(ROOT / "conf/cpu2.yaml"))
 PATCHED = str(ROOT / "tests/patched_stage.py")
+WARMUP, PREFERENCE = "stages.warmup.run", "stages.preference.run --iteration it1"
 WHOLE = pytest.mark.parametrize("project", ["whole"], indirect=True)
 LORA = {"rank": 4, "alpha": 8.0, "dropout": 0.0, "targets": "all-linear"}
 
@@ -94,11 +97,10 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         synthesis()
-        check_run(folder, sys.executable, "-m", "stages.warmup.run")
+        warmup()
         evaluation("it0")
-        for step in (selection, exploration, fragments):
+        for step in (selection, exploration, fragments, preference):
             step("it1")
-    check_run(folder, sys.executable, "-m", "stages.preference.run", "--iteration", "it1")
     return folder
 
 
@@ -158,15 +160,12 @@ def sharded(folder: Path) -> tuple[str, ...]:
 @pytest.mark.parametrize("project", ["whole", "lora"], indirect=True)
 @pytest.mark.parametrize("way", ["whole on each", "in parts"])
 def test_two_processes_train_as_one(project: Path, tmp_path: Path, way: str) -> None:
-    one, two = project, untrained(project, tmp_path / "two", "data/models/it0", "data/curves")
-    start = sharded(two) if way == "in parts" else (*TWO, "-m")
-    check_run(two, *start, "stages.warmup.run")
-    check_curves(two, one, "it0")
-    assert answers(two, "it0") == answers(one, "it0")
-    shutil.copytree(one / "data/models/it0", two / "data/models/it0", dirs_exist_ok=True)
-    check_run(two, *start, "stages.preference.run", "--iteration", "it1")
-    check_curves(two, one, "it1")
-    assert answers(two, "it1") == answers(one, "it1")
+    one, two = project, untrained(project, tmp_path / "two", "data/models/it1", "data/curves")
+    start = sharded(two) if way == "in parts" else (*TWO, PATCHED, "none")
+    check_run(two, *start, PREFERENCE, WARMUP)  # the warm-up last, because preference reads the it0 of one process
+    for model in ("it0", "it1"):
+        check_curves(two, one, model)
+        assert answers(two, model) == answers(one, model)
     kept = "metrics/preference/it1.json"
     assert json.loads((two / kept).read_text()) == json.loads((one / kept).read_text())
 
@@ -183,7 +182,7 @@ def test_decay_goes_on_after_the_main_process_has_answered(project: Path, tmp_pa
 @WHOLE
 def test_a_failure_of_one_process_is_told_once_and_leaves_nothing(project: Path, tmp_path: Path) -> None:
     folder = untrained(project, tmp_path / "project", "data/models", "data/curves")
-    done = run(folder, *TWO, PATCHED, "fault", "stages.warmup.run")
+    done = run(folder, *TWO, PATCHED, "fault", WARMUP)
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if "found a fault" in line]
     assert lines == ["error: found a fault in one process"]
@@ -193,7 +192,7 @@ def test_a_failure_of_one_process_is_told_once_and_leaves_nothing(project: Path,
     assert not (folder / "data/models").exists()
     params = yaml.safe_load((folder / "params.yaml").read_text())
     (folder / "params.yaml").write_text(yaml.safe_dump(params | {"warmup": params["warmup"] | {"batch": 7}}))
-    done = run(folder, *TWO, "-m", "stages.warmup.run")
+    done = run(folder, *TWO, "-m", WARMUP)
     assert done.returncode != 0
     assert done.stderr.count("warmup.batch: found 7; expected a multiple of 2") == 1
 
@@ -202,10 +201,8 @@ def test_a_failure_of_one_process_is_told_once_and_leaves_nothing(project: Path,
 @WHOLE
 def test_killed_with_its_launcher_a_training_ends_and_starts_anew(project: Path, tmp_path: Path) -> None:
     whole, killed = (untrained(project, tmp_path / name, "data/models", "data/curves") for name in ("whole", "killed"))
-    check_run(whole, *TWO, "-m", "stages.warmup.run")
-    launcher = subprocess.Popen(
-        [*TWO, "-m", "stages.warmup.run"], cwd=killed, env=environment(), stderr=subprocess.DEVNULL
-    )
+    check_run(whole, *TWO, "-m", WARMUP)
+    launcher = subprocess.Popen([*TWO, "-m", WARMUP], cwd=killed, env=environment(), stderr=subprocess.DEVNULL)
     while not list(killed.glob("data/curves/it0/plots/metrics/loss.tsv")):
         assert launcher.poll() is None, "the stage ended before it was killed"
         time.sleep(0.02)
@@ -216,6 +213,6 @@ def test_killed_with_its_launcher_a_training_ends_and_starts_anew(project: Path,
     assert len(gone) >= 2
     assert alive == []
     assert not (killed / "data/models/it0").exists()
-    check_run(killed, *TWO, "-m", "stages.warmup.run")
+    check_run(killed, *TWO, "-m", WARMUP)
     assert digests(killed / "data/models") == digests(whole / "data/models")
     assert digests(killed / "data/curves") == digests(whole / "data/curves")
