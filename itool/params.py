@@ -181,6 +181,7 @@ class Fragments(Section):
         "found", "reference", "both"
     ]  # to learn whole: the tree's right ones, references, these where none
     rehearse: bool  # learn the references of drawn tasks that are not explored, too
+    thoughts: bool  # learn the thoughts of answers, too; false: they stand before what is learnt, like the prompt
     margin: float = Field(ge=0.0)  # least Q gap of span path, whose chosen side may be wrong
     visits: int = Count  # least visits of either sibling
 

@@ -14,7 +14,7 @@ from stages.fragments.pairs import balanced, find_pairs
 from stages.fragments.run import profile
 
 [TASK] = tasks(1)  # right: f with a=1 and b="x", in any order
-SETTINGS = params.Fragments(span="fragment", answers="both", rehearse=True, margin=0.1, visits=1)
+SETTINGS = params.Fragments(span="fragment", answers="both", rehearse=True, thoughts=True, margin=0.1, visits=1)
 
 
 def node(number, parent, pieces, kind, q=0.0, right=False, visits=1, end=False):

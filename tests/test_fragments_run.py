@@ -7,13 +7,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from exploration_fakes import FakeEngine, FakePrompter, tasks
+from exploration_fakes import TOKEN_BYTES, FakeEngine, FakePrompter, ids_of, tasks
 
 from itool import params
 from itool.artifacts import ANSWERS, NODES, PAIRS, SELECTED, read_runs, read_table, task_row, write_table
 from itool.errors import UserError
 from stages.exploration.search import explore, node_rows
 from stages.fragments import run as stage
+from stages.preference.rows import read_rows
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 TREES = "data/exploration/it1.parquet"
@@ -94,3 +95,24 @@ def test_errors_are_one_line(project, nodes):
     Path(TREES).unlink()
     with pytest.raises(UserError, match=r"it1\.parquet: no such file"):
         stage.run("it1")
+
+
+@pytest.mark.parametrize("thoughts", [True, False])
+def test_a_thought_is_learnt_or_stands_before_what_is_learnt(project, nodes, monkeypatch, thoughts):
+    """The model thinks `No fits` before each answer."""
+    monkeypatch.setattr(FakePrompter, "token_bytes", [*TOKEN_BYTES, b"<think>", b"</think>"])
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    settings["fragments"] |= {"thoughts": thoughts}
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    thought = [len(TOKEN_BYTES), *ids_of(b"No", b" fits"), len(TOKEN_BYTES) + 1]
+    first = pl.concat_list(pl.lit(thought, dtype=pl.List(pl.Int32)), "ids")
+    write_table(nodes.with_columns(ids=pl.when(parent=0).then(first).otherwise("ids")), NODES, TREES)
+    stage.run("it1")
+    answers = read_table("data/answers/it1.parquet", ANSWERS)
+    pairs = read_table("data/pairs/it1.parquet", PAIRS)
+    assert pairs.height > 0
+    for prompt, answer in answers.select("prompt", "answer").iter_rows():
+        start = (prompt + answer).index(thought[0])
+        assert (prompt + answer)[start : start + len(thought)] == thought
+        assert len(prompt) == start + (0 if thoughts else len(thought))
+    read_rows("it1", max_length=100)  # training finds every pair on its answer

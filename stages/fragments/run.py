@@ -14,7 +14,8 @@ from itool.errors import UserError
 from itool.files import write_json
 from itool.log import log
 from itool.params import load
-from itool.toolcall.prompt import open_prompter
+from itool.toolcall.prompt import Prompter, open_prompter
+from itool.toolcall.scanner import cut
 from itool.toolcall.types import ErrorKind, Task
 from stages.fragments.pairs import Findings, Row, balanced, find_pairs
 
@@ -45,16 +46,23 @@ def run(iteration: str) -> None:
         learnt.setdefault((pair["task_id"], pair["answer"]), False)
     number = {answer: index for index, answer in enumerate(learnt)}
     trained = [pair | {"answer": number[pair["task_id"], pair["answer"]]} for pair in trained]
-    rows = [
-        {"task_id": task_id, "prompt": prompts[task_id], "answer": ids, "learn": learn}
-        for (task_id, ids), learn in learnt.items()
-    ]
+    rows = []
+    for (task_id, ids), learn in learnt.items():
+        thought = 0 if params.fragments.thoughts else thought_length(ids, prompter)
+        prompt = [*prompts[task_id], *ids[:thought]]
+        rows.append({"task_id": task_id, "prompt": prompt, "answer": ids[thought:], "learn": learn})
     write_table(pl.DataFrame(trained, schema=PAIRS), PAIRS, paths.PAIRS.format(iteration))
     write_table(pl.DataFrame(rows, schema=ANSWERS), ANSWERS, paths.ANSWERS.format(iteration))
 
     figures = profile(findings) | {"trained": len(trained), "left_out": {"balance": len(pairs) - len(trained)}}
     write_json(figures | {"answers": len(rows)}, paths.FRAGMENTS_METRICS.format(iteration))
     tell(iteration, figures, len(rows))
+
+
+def thought_length(ids: Ids, prompter: Prompter) -> int:
+    """How many tokens of an answer are the thought that it begins with; 0 where its last token holds more than that."""
+    first = cut(ids, prompter.token_bytes, prompter.dialect, prompter.end_ids, "stop")[0]
+    return len(first.ids) if first.kind == "thought" else 0
 
 
 def read_trees(file: str, tasks: Mapping[str, Task]) -> Iterator[tuple[Task, list[Row]]]:
