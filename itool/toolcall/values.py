@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from itool.toolcall.grammar import Container, Grammar
+from itool.toolcall.grammar import Grammar
+from itool.toolcall.literals import Container
 
 # The Berkeley leaderboard compares strings without these, and without regard to case and to the kind of quote.
 IGNORED = {ord(character): None for character in " ,./-_*^"} | {ord("'"): '"'}
@@ -30,7 +31,7 @@ def lenient(text: str) -> str:
 
 def could_become(scanner: Grammar, wanted: Any, strict: bool) -> bool:
     """Whether the unfinished value of the scanner's open argument can be completed to one that is `wanted`."""
-    return _could_become(scanner, scanner.open.containers, wanted, strict)
+    return _could_become(scanner, scanner.containers, wanted, strict)
 
 
 def _could_become(scanner: Grammar, containers: Sequence[Container], wanted: Any, strict: bool) -> bool:
@@ -69,8 +70,8 @@ def _token_could_become(scanner: Grammar, wanted: Any, strict: bool) -> bool:
 
 def begun_type(scanner: Grammar) -> str | None:
     """The JSON Schema type of the unfinished value of the open argument; None before its first byte."""
-    if scanner.open.containers:
-        return "array" if isinstance(scanner.open.containers[0].items, list) else "object"
+    if scanner.containers:
+        return "array" if isinstance(scanner.containers[0].items, list) else "object"
     if not scanner.token:
         return None
     if scanner.token == "string":

@@ -7,7 +7,7 @@ from typing import Any
 
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.dialects.tags import Tagged, without_begun
-from itool.toolcall.grammar import END, Reading
+from itool.toolcall.literals import END, Reading
 from itool.toolcall.types import Call, Tool
 
 OPENING, CLOSING, QUOTE = "<|tool_call>", "<tool_call|>", '<|"|>'

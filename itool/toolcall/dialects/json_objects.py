@@ -10,7 +10,7 @@ from typing import Any
 
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.dialects.tags import Tagged
-from itool.toolcall.grammar import END, SPACE, JsonText, Reading, value_of
+from itool.toolcall.literals import END, SPACE, JsonText, Reading, value_of
 from itool.toolcall.types import Call, Tool, Unparseable
 
 ARGUMENTS = ("arguments", "parameters")  # a call that has another family's word is no call without arguments

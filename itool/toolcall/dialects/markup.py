@@ -11,7 +11,7 @@ from typing import Any
 
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.dialects.tags import Tagged, without_begun
-from itool.toolcall.grammar import SPACE, JsonText, PythonLiterals, Reading, value_of
+from itool.toolcall.literals import SPACE, JsonText, PythonLiterals, Reading, value_of
 from itool.toolcall.schema import type_errors, types_of
 from itool.toolcall.types import Call, Tool
 

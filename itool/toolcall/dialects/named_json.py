@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.dialects.tags import Tagged
-from itool.toolcall.grammar import Reading
+from itool.toolcall.literals import Reading
 from itool.toolcall.types import Call, Tool
 
 

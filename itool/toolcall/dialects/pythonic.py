@@ -7,7 +7,7 @@ from typing import Any
 
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.dialects.tags import Tagged
-from itool.toolcall.grammar import END, SPACE, PythonLiterals, Reading
+from itool.toolcall.literals import END, SPACE, PythonLiterals, Reading
 from itool.toolcall.types import Call, Tool, Unparseable
 
 NOT_IN_NAMES = frozenset("=,()[]{}\"'\\") | frozenset(map(chr, range(33)))

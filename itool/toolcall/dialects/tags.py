@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from itool.toolcall.grammar import END, SPACE, Grammar, Reading
+from itool.toolcall.grammar import Grammar
+from itool.toolcall.literals import END, SPACE, Reading
 from itool.toolcall.types import Tool
 
 WORD_ENDS = frozenset(SPACE) | frozenset('<>"')
