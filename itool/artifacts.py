@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from itool.errors import UserError, one_line
 from itool.files import whole_file
-from itool.toolcall.schema import parse_tool
-from itool.toolcall.types import Reference, Task
+from itool.toolcall.types import Reference, Task, Tool
 
 IDS = pl.List(pl.Int32)
+PART = 10_000  # rows of a long table that are in memory at a time
 
 # One row a task: x = (tools, messages, reference). split: train, explore, validation, test_seen, test_unseen.
 TASKS: dict[str, Any] = {
@@ -133,6 +133,36 @@ def join_tables(parts: Sequence[Path], schema: dict[str, Any], path: str | Path)
             writer.write_table(read_table(part, schema).to_arrow())
 
 
+class LongTable:
+    """A table that is written row by row, and of which few rows are in memory at a time."""
+
+    def __init__(self, schema: dict[str, Any], path: Path):
+        self.schema = schema
+        self.path = path
+        self.rows: list[dict[str, Any]] = []
+        self.parts: list[Path] = []
+
+    def add(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+        if len(self.rows) >= PART:
+            self._save()
+
+    def close(self) -> None:
+        """Writes the table, whole or not at all."""
+        if not self.parts:
+            write_table(self.rows, self.schema, self.path)
+            return
+        self._save()
+        join_tables(self.parts, self.schema, self.path)
+        for part in self.parts:
+            part.unlink()
+
+    def _save(self) -> None:
+        self.parts.append(self.path.with_name(f"{self.path.name}.{len(self.parts)}.part"))
+        write_table(self.rows, self.schema, self.parts[-1])
+        self.rows = []
+
+
 def read_table(path: str | Path, schema: dict[str, Any]) -> pl.DataFrame:
     """Reads parquet and checks its columns. Raises UserError naming file and field."""
     with _reading(path):
@@ -195,7 +225,7 @@ def row_task(row: dict[str, Any]) -> Task:
         task_id=row["task_id"],
         split=row["split"],
         scenario=row["scenario"],
-        tools=tuple(parse_tool(spec, row["task_id"]) for spec in json.loads(row["tools"])),
+        tools=tuple(Tool(**spec) for spec in json.loads(row["tools"])),
         messages=tuple(json.loads(row["messages"])),
         reference=Reference.from_json(row["reference"]),
     )

@@ -32,7 +32,7 @@ def parse_json(text: str, where: str) -> Any:
     """Any JSON. Raises UserError that opens with `where`, also for what is nested deeper than 64 levels."""
     try:
         value = json.loads(text)
-        if _deeper(value, MAX_NESTING):
+        if deeper(value, MAX_NESTING):
             raise RecursionError
     except json.JSONDecodeError as error:
         raise UserError(f"{where}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
@@ -43,9 +43,10 @@ def parse_json(text: str, where: str) -> Any:
     return value
 
 
-def _deeper(value: Any, levels: int) -> bool:
+def deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects are nested deeper than this in a value."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels < 0 or any(_deeper(item, levels - 1) for item in items)
+    return levels < 0 or any(deeper(item, levels - 1) for item in items)
 
 
 def write_json(value: Any, path: str | Path) -> None:

@@ -98,8 +98,9 @@ class Engine(Section):
 class Synthesis(Section):
     seed: int = Seed
     tools: str  # a folder of tool files with phrases and simulation, or one JSON file of the user's own tools
-    conversations: str  # JSONL of the user's own conversations; may be empty
-    format: str  # of the conversations, one of itool/formats
+    conversations: str  # the user's own, a file or a folder in any layout of docs/data.md; may be empty
+    format: str  # of the conversations: auto, or one of itool/formats
+    sources: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]]  # file of the folder -> share that is taken of it
     simulate: bool  # False: no tasks but those of the conversations
     train: int = Field(ge=0)  # tasks for supervised warm-up
     explore: int = Field(ge=0)  # tasks for exploration, disjoint from train

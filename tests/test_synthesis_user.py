@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conversation_fakes import CITY, PING, call, parted, read, talk, user, weather, written
 
 from itool.artifacts import TASKS, read_table, read_tasks, row_task
 from itool.errors import UserError
-from itool.formats import read_conversations
 from itool.params import Synthesis
 from itool.toolcall.prompt import Prompter, load_tokenizer
-from itool.toolcall.types import Kind
 from stages.synthesis import generic
-from stages.synthesis.conversations import accepted, learn_from, tell_splits, with_splits
 from stages.synthesis.generate import synthesise
 from stages.synthesis.lengths import Limits
 from stages.synthesis.pool import load_pool
@@ -26,7 +24,6 @@ from stages.synthesis.scenarios import SCENARIOS
 from stages.synthesis.verify import verify
 
 ROOT = Path(__file__).parents[1]
-SIZES = {"train": 60, "explore": 20, "validation": 10, "test_seen": 10}
 INVOICE = {
     "name": "create_invoice",
     "description": "Create an invoice. Sends no mail.",
@@ -72,12 +69,6 @@ LOOKUP = {
         "parameters": {"type": "object", "properties": {"invoice_id": {"type": "string"}}, "required": ["invoice_id"]},
     },
 }
-PING = {"name": "ping", "description": "ping the server"}
-CITY = {
-    "name": "get_weather",
-    "description": "weather of a city",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-}
 
 
 LINK = {"from": "get_weather", "to": "get_weather", "parameter": "city", "field": "city", "phrases": {}}
@@ -98,7 +89,8 @@ def params(**changes):
         "seed": 1,
         "tools": "x",
         "conversations": "x",
-        "format": "openai",
+        "format": "auto",
+        "sources": {},
         "simulate": True,
         "train_wording": 0.5,
         "new_wording": 0.5,
@@ -279,7 +271,7 @@ def test_an_own_tool_that_nobody_could_ask_for_is_named(tmp_path):
     rows = {"type": "array", "items": {"type": "array", "items": {"type": "object"}}}
     tool = {"name": "f", "parameters": {"type": "object", "properties": {"rows": rows}, "required": ["rows"]}}
     (tmp_path / "mine.json").write_text(json.dumps([tool]))
-    with pytest.raises(UserError, match=r"mine\.json: tools\.f\.parameters\.rows: found a required list of lists of"):
+    with pytest.raises(UserError, match=r"mine\.json: tool f: rows: a value of no type that can be said; expected"):
         load_pool(tmp_path / "mine.json")
 
 
@@ -329,284 +321,6 @@ def test_broken_tool_files(tmp_path):
         load_pool(tmp_path)
 
 
-def read(path, sizes=SIZES, unseen=frozenset(), validation_only=frozenset()):
-    return with_splits(read_conversations(path, "openai"), sizes, unseen, validation_only)
-
-
-def weather(number):
-    """A request that is no near duplicate of that of another number below 676."""
-    return user(f"Weather {chr(97 + number // 26)}{chr(97 + number % 26)}")
-
-
-def call(arguments, name="get_weather"):
-    return {
-        "role": "assistant",
-        "content": None,
-        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}}],
-    }
-
-
-def user(text):
-    return {"role": "user", "content": text}
-
-
-def talk(*messages):
-    return {"tools": [CITY], "messages": list(messages)}
-
-
-def written(tmp_path, *lines):
-    path = tmp_path / "talks.jsonl"
-    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
-    return path
-
-
-def test_every_assistant_turn_is_a_task(tmp_path, short):
-    result = {"role": "tool", "tool_call_id": "c1", "content": '{"degrees": 21, "sky": "clear"}'}
-    report = {"role": "assistant", "content": "It is clear and 21 degrees."}
-    ask = {"role": "assistant", "content": "For which city?"}
-    path = written(
-        tmp_path,
-        talk(
-            {"role": "system", "content": "Be brief."},
-            user("Weather in Oslo"),
-            call('{"city": "Oslo"}'),
-            result,
-            report,
-        ),
-        "",
-        talk(user("weather?"), ask, user("Oslo"), call({"city": "Oslo"})),
-        talk(user("sing"), {"role": "assistant", "content": "Sorry, I cannot do that."}),
-    )
-    tasks = read(path)
-    assert [(t.task_id, t.reference.kind) for t in tasks] == [
-        ("user-00001-2", Kind.CALLS),
-        ("user-00001-4", Kind.REPORT),
-        ("user-00003-1", Kind.QUESTION),
-        ("user-00003-3", Kind.CALLS),
-        ("user-00004-1", Kind.REFUSAL),
-    ]
-    assert tasks[0].reference.calls[0].arguments == {"city": ["Oslo"]}
-    assert tasks[1].reference.values == ("21", "clear")
-    assert tasks[1].messages[2]["tool_calls"][0]["function"]["arguments"] == {"city": "Oslo"}
-    assert tasks[2].reference.parameters == (("get_weather", "city"),)
-    kept, rejected = accepted(tasks, short)
-    assert kept == tasks
-    assert rejected == []
-
-
-def test_only_one_call_with_one_tool_is_simple(tmp_path):
-    once, twice = call({"city": "Oslo"}), call({"city": "Oslo"})
-    twice["tool_calls"] *= 2
-    path = written(
-        tmp_path,
-        talk(user("Oslo"), once, user("and then?"), twice),
-        talk(user("sing"), {"role": "assistant", "content": "I cannot."}),
-        talk(user("Oslo"), once) | {"tools": [CITY, PING]},
-    )
-    assert [t.complex for t in read(path)] == [False, True, True, True]
-
-
-def test_parts_of_text_are_joined_and_a_developer_is_the_system(tmp_path):
-    parts = [{"type": "text", "text": "Weather"}, {"type": "text", "text": "in Oslo"}]
-    path = written(tmp_path, talk({"role": "developer", "content": "Be brief."}, user(parts), call({"city": "Oslo"})))
-    [task] = read(path)
-    assert task.messages == (
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "Weather\nin Oslo"},
-    )
-
-
-def test_a_result_that_no_reader_of_json_takes_is_text(tmp_path):
-    for content in ("[" * 500 + "]" * 500, "[" * 100_000, "1" * 5000):
-        result, report = ({"role": role, "content": content} for role in ("tool", "assistant"))
-        path = written(tmp_path, talk(user("x"), call({"city": "Oslo"}), result, report))
-        assert read(path)[1].reference.values == (content,)
-
-
-@pytest.mark.parametrize(
-    ("text", "asked"),
-    [
-        ("From which start date?", ("startDate",)),
-        ("Which startDate, and in which city?", ("startDate", "city")),
-        ("In which city did it happen?", ("city",)),
-        ("Your city is noted, ok?", ()),
-        ("I cannot do that. Which city would help?", ("city",)),
-    ],
-)
-def test_a_question_asks_by_the_checkers_own_rules(tmp_path, short, text, asked):
-    fields = {name: {"type": "string"} for name in ("startDate", "id", "city")}
-    tool = CITY | {"parameters": {"type": "object", "properties": fields, "required": [*fields]}}
-    path = written(tmp_path, {"tools": [tool], "messages": [user("x"), {"role": "assistant", "content": text}]})
-    [task] = read(path)
-    assert [name for _, name in task.reference.parameters] == [name for name in fields if name in asked]
-    assert len(accepted([task], short)[0]) == bool(asked)
-
-
-def test_a_report_tells_of_all_results_by_the_checkers_own_rules(tmp_path, short):
-    twice = call({"city": "Oslo"})
-    twice["tool_calls"] *= 2
-    results = [
-        {"role": "tool", "tool_call_id": "c1", "content": json.dumps(result)}
-        for result in ({"order": "A1", "city": "Lyon", "count": 1}, {"order": "A2", "city": "Porto", "total": 1200.5})
-    ]
-    report = {"role": "assistant", "content": "A1 is in Lyon and A2 in Porto, for $1,200.50 in all."}
-    path = written(tmp_path, talk(user("x"), twice, *results, report))
-    task = read(path)[1]
-    assert task.reference.values == ("A1", "Lyon", "A2", "Porto", "1200.5")
-    assert accepted([task], short)[0] == [task]
-
-
-def test_turns_have_the_scenario_whose_shape_they_have(tmp_path):
-    once, twice, other = call({"city": "Oslo"}), call({"city": "Oslo"}), call({})
-    twice["tool_calls"] *= 2
-    other["tool_calls"] = once["tool_calls"] + call({}, name="ping")["tool_calls"]
-    result = {"role": "tool", "tool_call_id": "c1", "content": '{"city": "Bergen"}'}
-    path = written(
-        tmp_path,
-        talk({"role": "system", "content": "Be brief."}, user("Oslo"), once, user("and then?"), once),
-        talk(user("Oslo"), twice) | {"tools": [CITY, PING]},
-        talk(user("Oslo"), other) | {"tools": [CITY, PING]},
-        talk(user("Oslo"), once) | {"tools": [CITY, PING]},
-        talk(user("Oslo"), once, result, once, result, {"role": "assistant", "content": "Bergen."}),
-        talk(user("weather?"), {"role": "assistant", "content": "For which city?"}),
-        talk(user("sing"), {"role": "assistant", "content": "I cannot."}),
-    )
-    scenarios = [t.scenario for t in read(path)]
-    assert scenarios[:5] == ["single", "multi_turn", "parallel", "parallel_multiple", "multiple"]
-    assert scenarios[5:] == ["single", "dependent", "report", "missing_parameter", "irrelevant"]
-
-
-def test_unfit_and_repeated_turns_are_rejected_with_reason(tmp_path, short):
-    path = written(
-        tmp_path,
-        talk(user("weather"), call({"city": 5})),
-        talk(user("weather"), call({}, name="get_news")),
-        talk(user("hi"), {"role": "assistant", "content": "Hello!"}),
-        talk(user("Oslo"), call({"city": "Oslo"})),
-        talk(user("Oslo"), call({"city": "Oslo"})),
-        talk(user("bye"), {"role": "assistant", "content": "Is there anything else?"}),
-        talk(user("so long " * 100), call({"city": "Oslo"})),
-    )
-    kept, rejected = accepted(read(path), short)
-    assert [t.task_id for t in kept] == ["user-00004-1"]
-    assert [r.reason for r in rejected] == [
-        "argument against schema",
-        "unknown tool",
-        "neither question, report nor refusal",
-        "exact",
-        "neither question, report nor refusal",
-        "does not fit the model",
-    ]
-    assert rejected[-1].detail.startswith("user-00007-1: ")
-    assert rejected[-1].detail.endswith("tokens, expected at most model.max_length = 200")
-    done = {"role": "tool", "tool_call_id": "c1", "content": '{"status": "ok"}'}
-    said = {"role": "assistant", "content": "Done, the lamp is on."}
-    path = written(tmp_path, talk(user("Oslo"), call({"city": "Oslo"}), done, said))
-    assert [r.reason for r in accepted(read(path), short)[1]] == ["report of nothing in the results"]
-
-
-def test_splits_depend_on_the_line_alone_and_keep_held_out_tools_apart(tmp_path):
-    lines = [talk(weather(i), call({"city": "Oslo"})) for i in range(300)]
-    splits = {t.messages[0]["content"]: t.split for t in read(written(tmp_path, *lines), SIZES)}
-    again = {t.messages[0]["content"]: t.split for t in read(written(tmp_path, *lines[::-1]), SIZES)}
-    assert splits == again
-    counts = {split: list(splits.values()).count(split) for split in SIZES}
-    assert 140 < counts["train"] < 220
-    assert all(counts.values())
-    held = read(written(tmp_path, *lines[:5]), SIZES, {"get_weather"})
-    assert {t.split for t in held} == {"test_unseen"}
-    own = read(written(tmp_path, *lines[:5]), SIZES, set(), {"get_weather"})
-    assert {t.split for t in own} == {"validation"}
-
-
-def test_near_duplicates_are_in_one_split_and_repetitions_are_dropped(tmp_path, caplog, short):
-    """Training on nine and testing on the tenth of the same request would measure what was memorised."""
-    caplog.set_level("INFO")
-    asked = [
-        f"Please tell me what the weather of the {place} is like on the morning of day {day}, thanks"
-        for place in ("city", "town by the river", "old village", "harbour", "northern coast", "airport")
-        for day in range(40)
-    ]
-    lines = [talk(user(text), call({"city": "Oslo"})) for text in [*asked, *asked[:5]]]
-    tasks = read(written(tmp_path, *lines))
-    places = {text: set() for text in asked}
-    for task in tasks:
-        places[task.messages[0]["content"]].add(task.split)
-    splits = {place: set().union(*list(places.values())[40 * at : 40 * at + 40]) for at, place in enumerate("abcdef")}
-    assert {len(found) for found in splits.values()} == {1}
-    assert len(set().union(*splits.values())) > 1
-    assert "conversations: 239 say nearly what others do and share their split; at most 45 are alike" in caplog.text
-    backwards = read(written(tmp_path, *lines[::-1]))
-    assert [task.split for task in backwards] == [task.split for task in tasks][::-1]
-    rejected = accepted(tasks, short)[1]
-    assert [(each.layer, each.reason) for each in rejected] == [("duplicate", "exact")] * 5
-
-
-def test_near_duplicates_of_what_shows_a_held_out_tool_are_not_learnt_from(tmp_path):
-    lines = [talk(user("Weather, please"), call({"city": "Oslo"})) | {"tools": [CITY, *more]} for more in ([], [PING])]
-    path = written(tmp_path, *lines, talk(user("News"), call({"city": "Oslo"})))
-    assert [task.split for task in read(path, {"train": 1}, {"ping"})] == ["test_unseen", "test_unseen", "train"]
-    assert [task.split for task in read(path, {"train": 1}, set(), {"ping"})] == ["validation", "validation", "train"]
-
-
-def test_an_unknown_format_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"params.yaml: synthesis.format: found 'csv', expected one of openai"):
-        read_conversations(written(tmp_path, talk(weather(1), call({"city": "Oslo"}))), "csv")
-
-
-def test_conversations_that_all_show_a_held_out_tool_are_warned_about(tmp_path, caplog):
-    caplog.set_level("INFO")
-    path = written(tmp_path, *(talk(weather(i), call({"city": "Oslo"})) for i in range(20)))
-    tell_splits(read(path), set())
-    assert [record.levelname for record in caplog.records] == ["INFO"]
-    tell_splits(read(path, SIZES, {"get_weather"}), {"get_weather"})
-    assert "test_unseen 20" in caplog.records[1].getMessage()
-    assert "100% of them show a held-out tool" in caplog.records[2].getMessage()
-
-
-def test_conversations_that_chance_sent_to_the_tests_are_warned_about(tmp_path, caplog):
-    path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo"})))
-    tell_splits(read(path, {"train": 0, "validation": 10}, set()), {"ping"})
-    [record] = caplog.records
-    assert "held-out" not in record.getMessage()
-    assert "give more conversations or raise synthesis.train" in record.getMessage()
-
-
-def test_what_became_of_conversations_is_told(tmp_path, caplog, short):
-    caplog.set_level("INFO")
-    path = written(
-        tmp_path,
-        *[talk(weather(i), call({"city": "Oslo"})) for i in (1, 2, 3, 3)],
-        *[talk(user(f"hi {i}"), {"role": "assistant", "content": "Hello!"}) for i in range(2)],
-    )
-    kept, rejected = learn_from(path, "openai", SIZES, set(), set(), short)
-    assert (len(kept), len(rejected)) == (3, 3)
-    assert caplog.records[0].getMessage().startswith("conversations: 2 say nearly what others do")
-    assert caplog.records[1].getMessage() == (
-        "conversations: 6 assistant turns, 3 kept, 3 rejected "
-        "(neither question, report nor refusal: 2, duplicate: 1; see rejected.parquet)"
-    )
-    path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo"})))
-    caplog.clear()
-    learn_from(path, "openai", SIZES, set(), set(), short)
-    assert caplog.records[0].getMessage() == "conversations: 1 assistant turns, 1 kept, 0 rejected"
-
-
-def test_conversations_that_give_no_task_are_an_error(tmp_path, caplog, short):
-    caplog.set_level("INFO")
-    assert learn_from(written(tmp_path, "", " "), "openai", SIZES, set(), set(), short) == ([], [])
-    assert caplog.records == []
-    with pytest.raises(UserError, match=r"talks.jsonl: found no assistant turn after another message"):
-        learn_from(written(tmp_path, talk(user("hi"))), "openai", SIZES, set(), set(), short)
-    hello = talk(user("hi"), {"role": "assistant", "content": "Hello!"})
-    message = (
-        r"talks.jsonl: 1 assistant turns, 0 kept, 1 rejected "
-        r"\(neither question, report nor refusal: 1\), .*user-00001-1: "
-    )
-    with pytest.raises(UserError, match=message):
-        learn_from(written(tmp_path, hello), "openai", SIZES, set(), set(), short)
-
-
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A folder in which synthesis runs with the parameters that it is called with; small sizes."""
@@ -643,13 +357,14 @@ def test_nothing_but_conversations_where_nothing_is_simulated(tmp_path, project)
 
 
 def test_a_split_without_tasks_is_an_error_at_once(tmp_path, project):
-    written(tmp_path, *(talk(weather(i), call({"city": "Oslo"})) for i in range(50)))
+    written(tmp_path, *(talk(weather(i), call({"city": "Oslo"})) for i in range(3)))
     message = (
-        r"found no tasks for train, explore, validation \(train 0, explore 0, validation 0, test 50\); .*unseen_tools"
+        r"found no tasks for explore, validation, test \(train 3, explore 0, validation 0, test 0\); .*unseen_tools"
     )
     with pytest.raises(UserError, match=message):
-        project(simulate=False, unseen_tools=1.0)
+        project(simulate=False, train=1000)
     assert not Path("data/synthesis").exists()
+    written(tmp_path, *(talk(weather(i), call({"city": "Oslo"})) for i in range(50)))
     assert len(project(simulate=False, explore=0)) == 50
     with pytest.raises(UserError, match=r"data/synthesis/explore\.parquet: found no tasks; raise their number"):
         read_tasks("data/synthesis/explore.parquet")
@@ -657,7 +372,7 @@ def test_a_split_without_tasks_is_an_error_at_once(tmp_path, project):
 
 def test_answers_that_generation_would_cut_are_rejected_with_their_length(tmp_path, short):
     path = written(tmp_path, talk(user("Weather"), call({"city": "Oslo " * 50})))
-    [rejection] = accepted(read(path), short)[1]
+    [rejection] = parted(read(path), short)[1]
     assert rejection.reason == "answer too long"
     assert re.fullmatch(r"user-00001-1: \d+ tokens, expected at most engine.max_tokens = 128", rejection.detail)
 
@@ -702,55 +417,6 @@ def test_long_descriptions_leave_max_tools_as_it_is_where_the_model_has_the_leng
     assert max(shown["roomy"]) == 6
     assert 2 <= max(shown["tight"]) < 6
     assert abs(len(shown["tight"]) - len(shown["roomy"])) <= 3
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", r"talks.jsonl: line 2: not JSON: .* at line 1, column 2"),
-        ("[]", r"line 2: found list"),
-        ({"messages": []}, r"line 2: tools: found NoneType, expected a list"),
-        ({"tools": [CITY]}, r"line 2: messages: found NoneType"),
-        ({"tools": [{"name": "a b"}], "messages": []}, r"line 2: tool .*name"),
-        (talk({"role": "robot", "content": ""}), r"line 2: messages\[0\]\.role: found 'robot'"),
-        (talk({"role": "user", "content": 5}), r"line 2: messages\[0\]\.content: found int"),
-        (talk(user("x"), {"role": "assistant", "content": ""}), r"line 2: messages\[1\]\.content: found nothing"),
-        (talk(user("x"), call("{oops")), r"line 2: messages\[1\]\.tool_calls\[0\]\.function\.arguments: not JSON"),
-        (talk(user("x"), call("[1]")), r"tool_calls\[0\]\.function\.arguments: found list"),
-        (talk(user("x"), call('{"city": NaN}')), r"line 2: found NaN or an infinite number"),
-        (talk(user("x"), call('{"city": 1e999}')), r"line 2: found NaN or an infinite number"),
-        (talk(user("half \ud83d"), call({"city": "Oslo"})), r"line 2: found half of a surrogate pair"),
-        ("[" * 100_000, r"line 2: found JSON nested deeper than 64 levels"),
-        ('{"a": ' + "[" * 500 + "]" * 500 + "}", r"line 2: found JSON nested deeper than 64 levels"),
-        ('{"a": ' + "1" * 5000 + "}", r"line 2: not JSON: a number of too many digits"),
-        (talk(user("x"), call("[" * 100_000)), r"line 2: messages\[1\].*\.arguments: found JSON nested deeper"),
-        (talk(user("x"), call("1" * 5000)), r"function\.arguments: not JSON: a number of too many digits"),
-        ({"tools": [CITY, CITY], "messages": []}, r"line 2: tool get_weather: name: given twice"),
-        (
-            talk(user([{"type": "text", "text": "x"}, {"type": "image_url"}])),
-            r"content\[1\]: found image_url, expected",
-        ),
-        (talk(user([{"type": "text"}])), r"content\[0\]\.text: found NoneType, expected a string"),
-        (talk(user(["x"])), r"messages\[0\]\.content\[0\]: found str, expected .*text"),
-        (talk(user("x"), call({}, name=5)), r"tool_calls\[0\]\.function\.name: missing"),
-    ],
-)
-def test_broken_conversations_name_file_line_and_field(tmp_path, line, message):
-    path = written(tmp_path, talk(user("Oslo"), call({"city": "Oslo"})), line)
-    with pytest.raises(UserError, match=message):
-        read(path)
-
-
-def test_a_line_separator_in_a_text_ends_no_line(tmp_path):
-    path = tmp_path / "talks.jsonl"
-    path.write_text(json.dumps(talk(user("a\u2028b"), call({"city": "Oslo"})), ensure_ascii=False) + "\n")
-    [task] = read(path)
-    assert task.messages[0]["content"] == "a\u2028b"
-
-
-def test_missing_conversations_file(tmp_path):
-    with pytest.raises(UserError, match=r"none\.jsonl: No such file"):
-        read(tmp_path / "none.jsonl", SIZES)
 
 
 def test_links_between_own_tools(tmp_path):

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from toolcall_strategies import BYTES, END, byte_ids
 
+from itool.formats.notes import Notes
+from itool.formats.tools import tools_of
 from itool.toolcall.checker import Verdict, check, first_error
 from itool.toolcall.dialects import DIALECTS, read_answer
 from itool.toolcall.dialects.dialect import Dialect
 from itool.toolcall.scanner import cut, join_bytes
-from itool.toolcall.schema import parse_tools
 from itool.toolcall.types import Reference
 
 CASES = [json.loads(line) for line in Path("tests/data/answers.jsonl").read_text().splitlines()]
@@ -29,7 +30,7 @@ def dialect_of(case: dict[str, Any]) -> Dialect:
 
 
 def verdict(case: dict[str, Any]) -> Verdict:
-    tools = parse_tools(case["tools"], "case")
+    tools = tools_of(case["tools"], "case", Notes())
     answer = read_answer(dialect_of(case), case["text"], case["finished"], tools)
     return check(answer, Reference.from_json(json.dumps(case["reference"])), tools, strict=False)
 
@@ -42,7 +43,7 @@ def test_verdict(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", [case for case in CASES if verdict(case).right], ids=lambda case: case["case"])
 def test_right_answers_are_cut_into_consistent_fragments(case: dict[str, Any]) -> None:
-    dialect, tools = dialect_of(case), parse_tools(case["tools"], "case")
+    dialect, tools = dialect_of(case), tools_of(case["tools"], "case", Notes())
     reference = Reference.from_json(json.dumps(case["reference"]))
     ids = byte_ids(case["text"].encode())
     fragments = cut(ids, BYTES, dialect, {END}, "stop")

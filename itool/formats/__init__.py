@@ -1,23 +1,99 @@
-"""Data formats: how a file of conversations is read, by its name in params.yaml (synthesis.format) [O].
+"""Layouts of conversations: how the records of a file are read, found by their content or named in params.yaml
+(synthesis.format) [O].
 
-A format is one file of this folder with a reader, and one line here. A reader takes the path and returns the tasks of
-each conversation; their split is still open.
+A layout is one file of this folder and one line here. It says which records it knows (`matches`) and brings one into
+OpenAI's form (`openai_form`). All else, from files to tasks, is the same for all of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from itool.errors import UserError
-from itool.formats import openai
+from itool.formats import (
+    anthropic,
+    bfcl,
+    gemini,
+    glaive,
+    hermes,
+    openai,
+    responses,
+    sharegpt,
+    tau_bench,
+    toolace,
+    when2call,
+    xlam,
+)
+from itool.formats.conversation import Conversation, checked, tasks_of
+from itool.formats.notes import Notes
+from itool.formats.records import point, records
 from itool.toolcall.types import Task
 
-READERS: dict[str, Callable[[str | Path], list[list[Task]]]] = {
-    "openai": openai.read_conversations,
+# The first that knows a record reads it.
+LAYOUTS: dict[str, ModuleType] = {
+    "anthropic": anthropic,
+    "gemini": gemini,
+    "responses": responses,
+    "xlam": xlam,
+    "when2call": when2call,
+    "bfcl": bfcl,
+    "tau_bench": tau_bench,
+    "glaive": glaive,
+    "hermes": hermes,
+    "toolace": toolace,
+    "sharegpt": sharegpt,
+    "openai": openai,
 }
 
 
-def read_conversations(path: str | Path, form: str) -> list[list[Task]]:
-    """The tasks of each conversation. Raises UserError for an unknown format, and for what the reader cannot take."""
-    if form not in READERS:
-        raise UserError(f"params.yaml: synthesis.format: found {form!r}, expected one of {', '.join(READERS)}")
-    return READERS[form](path)
+def read_conversations(
+    path: str | Path, form: str, notes: Notes, shares: Mapping[str, float] | None = None
+) -> Iterator[list[Task]]:
+    """The tasks of each conversation that has any, in the order of the file; their split is still open.
+
+    `form`: the name of a layout, or "auto". `notes` are told of what was left out. `shares`: how much is taken of the
+    files with these names. Raises UserError for an unknown layout or file, and for records none of which gives a task.
+    """
+    if form != "auto" and form not in LAYOUTS:
+        known = ", ".join(("auto", *LAYOUTS))
+        raise UserError(f"params.yaml: synthesis.format: found {form!r}, expected one of {known}")
+    found, number, shares, sources = False, 0, shares or {}, set()
+    for number, record in enumerate(records(path), start=1):
+        sources.add(record.source)
+        if point(record.where) >= shares.get(record.source, 1.0):
+            continue
+        try:
+            if record.error:
+                raise UserError(record.error)
+            name = layout_of(record.content, form, record.where)
+            notes.read[name] += 1
+            conversation = checked(LAYOUTS[name].openai_form(record.content, record.where), record.where, notes)
+            tasks = tasks_of(conversation, number, notes)
+        except UserError as error:
+            notes.breaks("broken line" if record.error else "broken conversation", str(error))
+            continue
+        found = found or bool(tasks)
+        if tasks:
+            yield tasks
+    if unknown := shares.keys() - sources:
+        known = ", ".join(sorted(sources))
+        raise UserError(f"params.yaml: synthesis.sources: found {min(unknown)!r}, expected one of {known} in {path}")
+    if number and not found:
+        nothing = f"{path}: found no assistant turn with tools after another message"
+        raise UserError("; ".join([nothing, *notes.one_each()]))
+
+
+def layout_of(record: Any, form: str, where: str) -> str:
+    """The name of the record's layout. Raises UserError for a record of none, or of another than `form`."""
+    if not isinstance(record, dict):
+        raise UserError(f"{where}: found {type(record).__name__}, expected an object with tools and messages")
+    names = LAYOUTS if form == "auto" else [form]
+    for name in names:
+        if LAYOUTS[name].matches(record):
+            return name
+    keys = ", ".join(map(str, list(record)[:8]))
+    raise UserError(f"{where}: found an object with {keys or 'nothing'}, expected a conversation ({', '.join(names)})")
+
+
+__all__ = ["LAYOUTS", "Conversation", "Notes", "checked", "read_conversations", "tasks_of"]

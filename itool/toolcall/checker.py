@@ -177,11 +177,11 @@ def _accepted(name: str, expected: ReferenceCall, properties: dict[str, Any]) ->
 
 
 def _missing(arguments: dict[str, Any], expected: ReferenceCall, tools: dict[str, Tool]) -> list[str]:
-    """Expected arguments that are absent and may not be: only an optional one whose default is acceptable may."""
-    absent = [name for name in expected.arguments if name not in arguments]
+    """Expected arguments that are absent and may not be: one whose default is acceptable may, unless it is required."""
+    absent = [name for name in expected.arguments if name not in arguments and name not in expected.optional]
     if not absent:
         return absent
-    properties, required = _properties(expected.name, tools), tools[expected.name].parameters.get("required", [])
+    properties, required = _properties(expected.name, tools), tools[expected.name].required
     return [name for name in absent if name in required or not _default_is_accepted(name, expected, properties)]
 
 
@@ -193,8 +193,7 @@ def _default_is_accepted(name: str, expected: ReferenceCall, properties: dict[st
 
 
 def _properties(name: str, tools: dict[str, Tool]) -> dict[str, Any]:
-    properties: dict[str, Any] = tools[name].parameters.get("properties", {})
-    return properties
+    return tools[name].properties
 
 
 def _matched(call: Call, expected: ReferenceCall, tools: dict[str, Tool], strict: bool) -> tuple[int, int]:

@@ -191,7 +191,8 @@ class Prompter:
         return tuple(ids)
 
     def _messages(self, messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Messages as the template takes them: content is text everywhere, and earlier calls stand in the dialect.
+        """Messages as the template takes them: content is text everywhere, and earlier calls stand in the dialect,
+        after the text beside them.
 
         A template that writes them in the dialect's form itself is given the calls.
         """
@@ -209,7 +210,7 @@ class Prompter:
                 else:
                     functions = [call["function"] for call in message["tool_calls"]]
                     calls = tuple(Call(function["name"], function["arguments"]) for function in functions)
-                    entry["content"] = self.dialect.render_calls(calls)
+                    entry["content"] = "\n".join([content, self.dialect.render_calls(calls)]).lstrip("\n")
             shown.append(entry)
         return shown
 

@@ -3,16 +3,36 @@
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
+
+from itool.toolcall.resolve import resolved
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A function the model may call. `parameters` is a JSON Schema object (the subset of itool.toolcall.schema)."""
+    """A function the model may call. `parameters` is a JSON Schema object, as prompts show it."""
 
     name: str
     description: str
     parameters: dict[str, Any]
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The parameters without references and combinations (itool/toolcall/resolve.py)."""
+        return resolved(self.parameters)
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The schema of each parameter, by its name."""
+        properties: dict[str, Any] = self.schema.get("properties", {})
+        return properties
+
+    @property
+    def required(self) -> list[str]:
+        """The names of the parameters that a call must have."""
+        required: list[str] = self.schema.get("required", [])
+        return required
 
     def spec(self) -> dict[str, Any]:
         """The tool as an OpenAI `tools` entry, the form that chat templates take."""
@@ -43,6 +63,7 @@ class Kind(StrEnum):
     QUESTION = "question"  # a required parameter is missing: ask for it
     REPORT = "report"  # a tool result is to be reported
     REFUSAL = "refusal"  # no tool fits
+    UNJUDGED = "unjudged"  # a user's text that no rule can judge: to learn from, never to measure by
 
 
 @dataclass(frozen=True)
@@ -50,11 +71,12 @@ class ReferenceCall:
     """An expected call: for each argument every acceptable value, the preferred one first.
 
     A parameter that is not named here must be absent or equal to its schema default. A schema-optional parameter may be
-    absent if its default is among the acceptable values.
+    absent if its default is among the acceptable values, and a parameter of `optional` may be absent in any case.
     """
 
     name: str
     arguments: dict[str, list[Any]]
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +100,10 @@ class Reference:
         return Answer(tuple(Call(c.name, {k: v[0] for k, v in c.arguments.items()}) for c in self.calls))
 
     def to_json(self) -> str:
-        calls = [{"name": c.name, "arguments": c.arguments} for c in self.calls]
+        calls = [
+            {"name": c.name, "arguments": c.arguments} | ({"optional": c.optional} if c.optional else {})
+            for c in self.calls
+        ]
         fields = {
             "kind": self.kind,
             "calls": calls,
@@ -93,7 +118,9 @@ class Reference:
         fields = json.loads(text)
         return Reference(
             kind=Kind(fields["kind"]),
-            calls=tuple(ReferenceCall(c["name"], c["arguments"]) for c in fields["calls"]),
+            calls=tuple(
+                ReferenceCall(c["name"], c["arguments"], tuple(c.get("optional", ()))) for c in fields["calls"]
+            ),
             parameters=tuple((tool, parameter) for tool, parameter in fields["parameters"]),
             values=tuple(fields["values"]),
             text=fields["text"],

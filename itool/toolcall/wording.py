@@ -62,7 +62,14 @@ DONE = re.compile(
     rf"|\bI(?: have|'ve)?(?: now| just| already)? {ACTS}\b",
     re.IGNORECASE,
 )
+SPEAKER = re.compile(rf"\b(?:I|we|my|our)\b|{TOOL}", re.IGNORECASE)
 NEGATION = re.compile(r"\b(?:no|not|nothing|none|never|cannot)\b|n't\b", re.IGNORECASE)
+
+ENGLISH_WORDS = 4  # of a text that can tell its language
+COMMON = frozenset(
+    "the a an is are was were be to of and or in on at for with from by it its this that you your i i'm i'll my we our "
+    "not no can can't cannot don't do does did have has had will would what which how please here there".split()
+)
 
 OTHER_PARAMETERS = 2  # that a question may name beside the missing ones: it must not ask for everything
 OTHER_FIGURES = 3  # words with digits that a report may hold beside its values
@@ -81,6 +88,8 @@ def text_share(text: str, reference: Reference, tools: Iterable[Tool] = ()) -> f
         asking = _asking(text)
         kept = [bool(asking), *(_names(asking, name) for _, name in reference.parameters)]
         kept.append(len(_other_parameters(asking, reference, tools)) <= OTHER_PARAMETERS)
+    elif reference.kind is Kind.UNJUDGED:
+        kept = [bool(text)]
     elif reference.kind is Kind.REPORT:
         kept = [bool(text) and not _lists_all(text, reference), *(tells(text, value) for value in reference.values)]
     else:
@@ -117,6 +126,32 @@ def asks_for(text: str, parameter: str) -> bool:
     return _names(_asking(_plain(text)), parameter)
 
 
+def refuses(text: str) -> bool:
+    """Whether a text, of which nobody knows what it is, refuses: who writes cannot, or the tools cannot.
+
+    The rule for what counts as a right refusal is wider: it also takes what is said of the matter ("that is not
+    possible").
+    """
+    plain = _plain(text)
+    refusing = [sentence for sentence in SENTENCE_END.split(plain) if REFUSAL.search(sentence)]
+    return any(SPEAKER.search(sentence) for sentence in refusing) and not _claims_success(plain)
+
+
+def is_english(text: str) -> bool:
+    """Whether a text may be English: it is short, or holds one of the words that hardly any sentence does without."""
+    words = re.findall(r"[^\W\d_]+(?:'[a-z]+)?", text.lower())
+    return len(words) < ENGLISH_WORDS or not COMMON.isdisjoint(words)
+
+
+def told_part(text: str) -> str:
+    """A text without the question at its end."""
+    plain = _plain(text)
+    sentences = SENTENCE_END.split(plain)
+    while sentences and _asking(sentences[-1]):
+        sentences.pop()
+    return " ".join(sentences)
+
+
 def _plain(text: str) -> str:
     """The text after a thought, without the marks of lists, and with single spaces."""
     text = THOUGHT.sub("", text, count=1) if THOUGHT.match(text) else text
@@ -149,7 +184,7 @@ def _other_parameters(text: str, reference: Reference, tools: Iterable[Tool]) ->
     """The parameters named in the text that the tools with a missing one have, and that are not missing."""
     asked = {tool for tool, _ in reference.parameters}
     missing = {name for _, name in reference.parameters}
-    known = {name for tool in tools if tool.name in asked for name in tool.parameters.get("properties", {})}
+    known = {name for tool in tools if tool.name in asked for name in tool.properties}
     return [name for name in known - missing if _names(text, name)]
 
 

@@ -1,14 +1,15 @@
 """What metrics/synthesis.json says: counts, reasons of rejection, diversity, and the overlap between the splits [O]."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from itool.toolcall.types import Task
+from itool.toolcall.types import OWN, Task
 from stages.synthesis.dialogue import Sample
 from stages.synthesis.values import Entities, identities
 from stages.synthesis.verify import Rejection
 
+MEASURED = 20_000  # tasks of a split that are read for diversity and overlap
 SPLITS = ("train", "explore", "validation", "test_seen", "test_unseen")
 SPLIT_PAIRS = [(a, b) for a in SPLITS[:3] for b in SPLITS[3:]] + [
     ("train", "explore"),
@@ -22,26 +23,51 @@ def text_of(task: Task) -> str:
     return "\n".join(message["content"] for message in task.messages if message["role"] in ("user", "tool"))
 
 
-def metrics(
-    samples: Sequence[Sample], users: Sequence[Task], rejected: Sequence[Rejection], entities: Entities
-) -> dict[str, Any]:
-    """`samples` come from the pool, `users` from conversations. Shares are in 0..1, all else are counts."""
-    tasks = {split: [t for t in [*(s.task for s in samples), *users] if t.split == split] for split in SPLITS}
+class Tally:
+    """Counts of tasks by (split, scenario), of those from conversations, and of rejections by (layer, reason); and the
+    first tasks of each split, for what counts alone do not tell.
+    """
+
+    def __init__(self) -> None:
+        self.tasks: Counter[tuple[str, str]] = Counter()
+        self.rejected: Counter[tuple[str, str]] = Counter()
+        self.complex: Counter[str] = Counter()
+        self.users = 0
+        self.first: dict[str, list[Task]] = {split: [] for split in SPLITS}
+
+    def add(self, result: Task | Rejection) -> None:
+        if isinstance(result, Rejection):
+            self.rejected[result.layer, result.reason] += 1
+            return
+        self.tasks[result.split, result.scenario] += 1
+        self.complex[result.split] += result.complex
+        self.users += result.task_id.startswith(OWN)
+        if len(self.first[result.split]) < MEASURED:
+            self.first[result.split].append(result)
+
+
+def metrics(samples: Sequence[Sample], tally: Tally, entities: Entities) -> dict[str, Any]:
+    """`samples` come from the pool. Shares are in 0..1, all else are counts.
+
+    Diversity and overlap are of the first MEASURED tasks of each split.
+    """
     return {
-        "tasks": {split: {"all": len(found)} | _counted(t.scenario for t in found) for split, found in tasks.items()},
-        "complex": {split: sum(task.complex for task in found) for split, found in tasks.items()},
-        "rejected": {"all": len(rejected)}
-        | {
-            layer: _counted(r.reason for r in rejected if r.layer == layer)
-            for layer in ("format", "execution", "semantics", "duplicate")
-        },
-        "diversity": {split: _diversity([text_of(task) for task in found]) for split, found in tasks.items()},
-        "overlap": _overlap(samples, tasks, entities),
+        "tasks": {split: _counted(tally.tasks, split) for split in SPLITS},
+        "complex": {split: tally.complex[split] for split in SPLITS},
+        "rejected": {"all": tally.rejected.total()}
+        | {layer: _by_second(tally.rejected, layer) for layer in ("format", "execution", "semantics", "duplicate")},
+        "diversity": {split: _diversity([text_of(task) for task in tally.first[split]]) for split in SPLITS},
+        "overlap": _overlap(samples, tally.first, entities),
     }
 
 
-def _counted(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items()))
+def _counted(counts: Counter[tuple[str, str]], first: str) -> dict[str, int]:
+    found = _by_second(counts, first)
+    return {"all": sum(found.values())} | found
+
+
+def _by_second(counts: Counter[tuple[str, str]], first: str) -> dict[str, int]:
+    return dict(sorted((name, count) for (one, name), count in counts.items() if one == first))
 
 
 def _diversity(texts: list[str]) -> dict[str, float]:

@@ -17,8 +17,9 @@ from typing import Any
 
 from itool.errors import UserError
 from itool.files import read_json
+from itool.formats.notes import Notes
+from itool.formats.tools import read_tools
 from itool.log import log
-from itool.toolcall.schema import load_tools, types_of
 from itool.toolcall.types import Tool
 from stages.synthesis import generic
 from stages.synthesis.values import YEAR, Entities, Parameter, item_of, known
@@ -91,12 +92,15 @@ def load_pool(path: str | Path) -> Pool:
 
 def _load_file(file: Path, entities: Entities) -> tuple[list[PoolTool], list[Link]]:
     """The tools of one file with their phrases and simulation, and the links between them."""
-    specs = load_tools(file)
+    notes = Notes()
+    specs = read_tools(file, notes)
     phrases_file = _phrases_of(file, specs)
     if phrases_file:
         spoken, source = read_json(phrases_file), phrases_file
     else:
-        spoken, source = {"tools": {tool.name: generic.phrases(tool, entities) for tool in specs}}, file
+        spoken, source = {"tools": _generic_phrases(specs, entities, file, notes)}, file
+        specs = [tool for tool in specs if tool.name in spoken["tools"]]
+    notes.tell(str(file))
     module = f"stages.synthesis.domains.{file.stem}"
     simulated = phrases_file and file.stem.isidentifier() and importlib.util.find_spec(module)
     simulation = importlib.import_module(module) if simulated else None
@@ -109,7 +113,7 @@ def _load_file(file: Path, entities: Entities) -> tuple[list[PoolTool], list[Lin
             domain=file.stem,
             intents=_sides(_field(entry, "intents", where), f"{where}.intents"),
             noun=entry.get("noun", tool.name.replace("_", " ")),
-            parameters=_parameters(tool.parameters, entry.get("parameters", {}), entities, f"{where}.parameters"),
+            parameters=_parameters(tool.schema, entry.get("parameters", {}), entities, f"{where}.parameters"),
             function=_function(simulation, tool.name) if simulation else generic.simulate,
         )
     linked = spoken.get("links", [])
@@ -117,6 +121,20 @@ def _load_file(file: Path, entities: Entities) -> tuple[list[PoolTool], list[Lin
         raise UserError(f"{source}: links: found {linked!r}, expected a list")
     links = [_link(link, by_name, f"{source}: links[{index}]") for index, link in enumerate(linked)]
     return list(by_name.values()), links
+
+
+def _generic_phrases(specs: list[Tool], entities: Entities, file: Path, notes: Notes) -> dict[str, Any]:
+    """The phrases of all tools that a user could ask for. Raises UserError when there is none."""
+    found = {}
+    for tool in specs:
+        try:
+            found[tool.name] = generic.phrases(tool, entities)
+        except generic.NoValues as why:
+            notes.leaves_out("tool that no request is invented for", f"{file}: tool {tool.name}: {why}")
+    if not found:
+        first = notes.first("tool that no request is invented for")[0]
+        raise UserError(f"{first}; expected one tool whose required parameters can be said")
+    return found
 
 
 def _phrases_of(file: Path, specs: list[Tool]) -> Path | None:
@@ -170,6 +188,9 @@ def _parameters(
     found = []
     for name, inner in schema.get("properties", {}).items():
         entry = _field(spoken, name, where)
+        if entry is None and name not in schema.get("required", []):
+            continue  # nobody could say it
+        inner = generic.plain(inner, name, entities)
         here = f"{where}.{name}"
         kind = _field(entry, "values", here)
         if not known(kind, entities):
@@ -180,12 +201,8 @@ def _parameters(
         fields: tuple[Parameter, ...] = ()
         phrases: dict[str, Any] = {}
         if kind.startswith("object"):
-            nested = inner if kind == "object" else inner.get("items", {})
+            nested = inner if kind == "object" else generic.plain(inner.get("items", {}), name, entities)
             fields = _parameters(nested, _field(entry, "fields", here), entities, f"{here}.fields")
-            if not fields and name not in schema.get("required", []):
-                continue  # nobody could say what is in it
-            if kind != "object" and "array" in types_of(nested):
-                raise UserError(f"{where}.{name}: found a required list of lists of objects, which nobody could say")
         else:
             phrases = _sides(_field(entry, "phrases", here), f"{here}.phrases", kind == "bool")
         ask = entry.get("ask", name.replace("_", " "))

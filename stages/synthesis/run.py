@@ -2,11 +2,13 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterable, Set
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 from itool import paths
-from itool.artifacts import REJECTED, TASKS, task_row, write_table
+from itool.artifacts import REJECTED, TASKS, LongTable, task_row
 from itool.cli import command_line
 from itool.errors import UserError
 from itool.files import whole_folder, write_json
@@ -14,10 +16,10 @@ from itool.log import log
 from itool.params import Synthesis, load
 from itool.toolcall.prompt import open_prompter
 from itool.toolcall.types import Task
-from stages.synthesis.conversations import learn_from
+from stages.synthesis.conversations import HeldOut, learn_from
 from stages.synthesis.generate import synthesise
 from stages.synthesis.lengths import Limits
-from stages.synthesis.measure import SPLITS, metrics
+from stages.synthesis.measure import SPLITS, Tally, metrics
 from stages.synthesis.pool import load_pool
 from stages.synthesis.programs import hold_out
 from stages.synthesis.scenarios import SCENARIOS
@@ -38,16 +40,28 @@ def run() -> None:
     counts = (len(pool.tools), len(unseen), len(validation_only))
     log.info("%d tools in the pool, %d of them only for the unseen test split, %d only for validation", *counts)
     samples, rejected = synthesise(params, pool, limits, unseen, validation_only) if params.simulate else ([], [])
+    held = held_out(params, unseen, validation_only)
     sizes = {split: getattr(params, split) for split in SPLITS if split != "test_unseen"}
-    users, refused = learn_from(params.conversations, params.format, sizes, unseen, validation_only, limits)
-    if not params.simulate and not users:
-        raise UserError(f"{params.conversations}: found no conversation, expected some: synthesis.simulate is false")
-    rejected += refused
-    tasks = arranged([sample.task for sample in samples], params.seed) + users
-    check_splits(tasks, rejected, params)
-    write_folder(tasks, rejected)
-    write_json(metrics(samples, users, rejected, pool.entities), paths.SYNTHESIS_METRICS)
-    log.info("%d tasks, %d of them from conversations; %d candidates rejected", len(tasks), len(users), len(rejected))
+    users = learn_from(params.conversations, params.format, params.sources, sizes, held, limits)
+    tally = Tally()
+    simulated = arranged([sample.task for sample in samples], params.seed)
+    with whole_folder(Path(paths.TRAIN).parent) as half_written:
+        write_tables(chain(rejected, simulated, users), half_written, tally)
+        check_splits(tally, params)
+    write_json(metrics(samples, tally, pool.entities), paths.SYNTHESIS_METRICS)
+    counts = (tally.tasks.total(), tally.users, tally.rejected.total())
+    log.info("%d tasks, %d of them from conversations; %d candidates rejected", *counts)
+
+
+def held_out(params: Synthesis, unseen: Set[str], validation_only: Set[str]) -> HeldOut:
+    """What a user's conversations hold out: the tools that the simulation does, and own ones in its proportions."""
+    total = sum(getattr(params, split) for split in SPLITS)
+    unseen_share = params.test_unseen / total if total and params.unseen_tools else 0.0
+    # Half of validation shows tools of its own, as in the simulation.
+    validation_share = params.validation / total / 2 if total and params.validation_tools else 0.0
+    if not params.simulate:
+        unseen = validation_only = frozenset()
+    return HeldOut(unseen, validation_only, unseen_share, validation_share)
 
 
 def check_mixture(mixture: dict[str, float]) -> None:
@@ -59,19 +73,26 @@ def check_mixture(mixture: dict[str, float]) -> None:
             )
 
 
-def check_splits(tasks: list[Task], rejected: list[Rejection], params: Synthesis) -> None:
+def check_splits(tally: Tally, params: Synthesis) -> None:
     """Raises UserError when a split that is to have tasks has none; it names what most candidates failed at."""
+    if not params.simulate and not tally.users:
+        raise UserError(f"{params.conversations}: found no conversation, expected some: synthesis.simulate is false")
     wanted = {
         "train": params.train,
         "explore": params.explore,
         "validation": params.validation,
         "test": params.test_seen + params.test_unseen,
     }
-    have = Counter(task.split.split("_")[0] for task in tasks)
+    have: Counter[str] = Counter()
+    for (split, _), count in tally.tasks.items():
+        have[split.split("_")[0]] += count
     if empty := [split for split, size in wanted.items() if size and not have[split]]:
         found = ", ".join(f"{split} {have[split]}" for split in wanted)
-        reasons = Counter(rejection.reason for rejection in rejected).most_common(3)
-        why = "; rejected: " + ", ".join(f"{reason} {count}" for reason, count in reasons) if reasons else ""
+        reasons: Counter[str] = Counter()
+        for (_, reason), count in tally.rejected.items():
+            reasons[reason] += count
+        most = [f"{reason} {count}" for reason, count in reasons.most_common(3)]
+        why = "; rejected: " + ", ".join(most) if most else ""
         raise UserError(
             f"synthesis: found no tasks for {', '.join(empty)} ({found}{why}); give more tools or conversations, raise "
             "the sizes of these splits, or hold fewer tools out (synthesis.unseen_tools, synthesis.validation_tools)"
@@ -88,15 +109,19 @@ def arranged(tasks: list[Task], seed: int) -> list[Task]:
     return ordered
 
 
-def write_folder(tasks: list[Task], rejected: list[Rejection]) -> None:
-    """All tables of the phase, whole or not at all; test.parquet holds both test splits."""
+def write_tables(results: Iterable[Task | Rejection], folder: Path, tally: Tally) -> None:
+    """All tables of the phase into a folder; test.parquet holds both test splits."""
     files = {"train": paths.TRAIN, "explore": paths.EXPLORE, "validation": paths.VALIDATION, "test": paths.TEST}
-    with whole_folder(Path(paths.TRAIN).parent) as half_written:
-        for name, file in files.items():
-            rows = [task_row(task) for task in tasks if task.split.split("_")[0] == name]
-            write_table(rows, TASKS, half_written / Path(file).name)
-        rejections = [asdict(rejection) for rejection in rejected]
-        write_table(rejections, REJECTED, half_written / Path(paths.REJECTED).name)
+    tables = {name: LongTable(TASKS, folder / Path(file).name) for name, file in files.items()}
+    rejections = LongTable(REJECTED, folder / Path(paths.REJECTED).name)
+    for result in results:
+        tally.add(result)
+        if isinstance(result, Rejection):
+            rejections.add(asdict(result))
+        else:
+            tables[result.split.split("_")[0]].add(task_row(result))
+    for table in (*tables.values(), rejections):
+        table.close()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Argument values: how one is drawn for a parameter, how it is said, and how it is recognised in a text [O].
 
 A kind (see `Parameter.kind`) is an entity list of data/entities.json or one of `int:A-B`, `number:A-B`, `date`, `time`,
-`email`, `phone`, `enum`, `bool`, `id:PREFIX:table`, `list:<kind>:A-B`, `object`, `objects:A-B`. `side` is "train" or
-"test": the two draw from disjoint entity lists, from different years and, since addresses are made of names, from
-disjoint e-mail addresses; numbers, times and ids share their ranges.
+`datetime`, `email`, `phone`, `enum`, `bool`, `id:PREFIX:table`, `list:<kind>:A-B`, `object`, `objects:A-B`. `side` is
+"train" or "test": the two draw from disjoint entity lists, from different years and, since addresses are made of names,
+from disjoint e-mail addresses; numbers, times and ids share their ranges.
 """
 
 import math
@@ -26,6 +26,7 @@ PATTERNS = {
     "number": r"-?\d+(?:\.\d+)?",
     "date": r"\d{4}-\d{2}-\d{2}",
     "time": r"\d{2}:\d{2}",
+    "datetime": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:00Z",
     "email": r"\S+@\S+",
     "phone": r"\d{3}-\d{4}",
     "id": r"[A-Z]{2}\d{3}",
@@ -82,7 +83,7 @@ def known(kind: Any, entities: Entities) -> bool:
         return False
     if head == "id":
         return re.fullmatch("[A-Z]{2}:[a-z_]+", rest) is not None
-    return kind in ("date", "time", "email", "phone", "enum", "bool", "object") or kind in entities
+    return kind in ("date", "time", "datetime", "email", "phone", "enum", "bool", "object") or kind in entities
 
 
 def draw(parameter: Parameter, entities: Entities, side: str, rng: random.Random) -> Any:
@@ -128,6 +129,9 @@ def _draw_plain(kind: str, schema: dict[str, Any], entities: Entities, side: str
         return f"{YEAR[side]}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
     if kind == "time":
         return f"{rng.randint(6, 22):02d}:{rng.randrange(0, 60, 5):02d}"
+    if kind == "datetime":
+        day, hour = _draw_plain("date", schema, entities, side, rng), _draw_plain("time", schema, entities, side, rng)
+        return f"{day}T{hour}:00Z"
     if kind == "email":
         return f"{rng.choice(entities['person'][side]).lower().replace(' ', '.')}@{rng.choice(MAIL_HOSTS)}"
     if kind == "phone":
@@ -212,4 +216,4 @@ def identities(parameter: Parameter, value: Any, entities: Entities) -> list[str
             for i in identities(p, item[p.name], entities)
         ]
     kind, _ = item_of(parameter.kind, parameter.schema)
-    return scalars(value) if kind in entities or kind in ("date", "email") else []
+    return scalars(value) if kind in entities or kind in ("date", "datetime", "email") else []

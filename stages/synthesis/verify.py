@@ -38,16 +38,16 @@ def verify(sample: Sample, entities: Entities) -> Rejection | None:
 
 
 def format_error(task: Task) -> tuple[str, str] | None:
-    """(reason, detail) when a call does not fit its schema, or the reference is not right by its own measure."""
+    """(reason, detail) when a call, in the preferred values, does not fit its schema, or the reference is not right by
+    its own measure.
+    """
     tools = {tool.name: tool for tool in task.tools}
     answer = task.reference.answer()
-    for call, expected in zip(answer.calls, task.reference.calls, strict=True):
+    for call in answer.calls:
         if call.name not in tools:
             return "unknown tool", f"{call.name} is not among {', '.join(tools)}"
-        variants = [call.arguments | {name: value} for name, values in expected.arguments.items() for value in values]
-        for arguments in variants or [{}]:
-            if problems := validate(arguments, tools[call.name].parameters, call.name):
-                return "argument against schema", problems[0]
+        if problems := validate(call.arguments, tools[call.name].parameters, call.name):
+            return "argument against schema", problems[0]
     if not answer.calls and not answer.text.strip():
         return "empty answer", ""
     verdict = check(answer, task.reference, task.tools, strict=True)

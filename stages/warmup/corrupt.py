@@ -86,7 +86,7 @@ def _missing(right: Answer, task: Task, material: Material, chance: random.Rando
 
 
 def _extra(right: Answer, task: Task, material: Material, chance: random.Random) -> Iterator[Answer]:
-    properties = {tool.name: tool.parameters.get("properties", {}) for tool in task.tools}
+    properties = {tool.name: tool.properties for tool in task.tools}
     for index, call in _calls(right, chance):
         for name in _shuffled([name for name in properties[call.name] if name not in call.arguments], chance):
             for value in _others(name, None, material, chance):
@@ -112,7 +112,7 @@ def _text(right: Answer, task: Task, material: Material, chance: random.Random) 
 
 def _call(right: Answer, task: Task, material: Material, chance: random.Random) -> Iterator[Answer]:
     for tool in _shuffled(task.tools, chance):
-        known = [name for name in tool.parameters.get("required", []) if name in material.values]
+        known = [name for name in tool.required if name in material.values]
         yield Answer((Call(tool.name, {name: chance.choice(material.values[name]) for name in known}),))
 
 

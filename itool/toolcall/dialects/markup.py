@@ -132,7 +132,7 @@ class Scanner(Tagged):
     def _value_of(self, text: str, argument: str, string: bool | None) -> Any:
         """What a written value stands for. `string`: what the model says about it, if the dialect has it say so."""
         tool = self.tools.get(self.open.name or "")
-        schema = tool.parameters.get("properties", {}).get(argument, {}) if tool else {}
+        schema = tool.properties.get(argument, {}) if tool else {}
         allowed = types_of(schema)
         if string or (string is None and allowed == ("string",)):
             return text
