@@ -15,6 +15,7 @@ from itool.files import parse_json, read_text
 from itool.formats import functions, openapi
 from itool.formats.notes import Notes
 from itool.formats.repair import repaired
+from itool.formats.yaml_text import parse_yaml
 from itool.toolcall.schema import SchemaError, parse_tool, short
 from itool.toolcall.types import Tool
 
@@ -54,13 +55,7 @@ def _content(path: Path) -> Any:
     """What a JSON, JSONL or YAML file holds; the lines of JSONL as a list."""
     text = read_text(path)
     if path.suffix in (".yaml", ".yml"):
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-
-        try:
-            return json.loads(json.dumps(YAML(typ="safe", pure=True).load(text), default=str))
-        except (YAMLError, ValueError, RecursionError) as error:
-            raise UserError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
+        return parse_yaml(text, str(path))
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) > 1 and all(line.lstrip().startswith("{") and line.rstrip().endswith("}") for line in lines):
         return [parse_json(line, f"{path}: line {number}") for number, line in enumerate(lines, start=1)]

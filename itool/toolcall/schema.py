@@ -12,7 +12,7 @@ from typing import Any
 
 from itool.errors import UserError
 from itool.files import deeper
-from itool.toolcall.resolve import closed, mapped, pointed
+from itool.toolcall.resolve import NAMED, ONE, SEVERAL, closed, mapped, pointed
 from itool.toolcall.types import Tool
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
@@ -21,6 +21,11 @@ NAME = re.compile(r"[\w.$@:/+-]{1,64}")
 TIME = re.compile(r"\d{2}:\d{2}(:\d{2})?")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 MAX_DEPTH = 16  # of schemas in each other
+# What the values of keywords are, by keyword; those of remarks and of words that JSON Schema does not know may be any.
+OF_TEXT = ("$ref", "$schema", "$comment", "title", "description", "format", "pattern", "contentEncoding")
+OF_NUMBER = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+OF_COUNT = ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties")
+OF_FLAG = ("uniqueItems", "deprecated", "readOnly", "writeOnly")
 
 
 class SchemaError(UserError):
@@ -165,8 +170,60 @@ def _problem(schema: str) -> str:
     content = json.loads(schema)
     if deeper(content, 2 * MAX_DEPTH):
         return f": nested deeper than {MAX_DEPTH} levels"
-    error = best_match(Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(content))
-    return f"{_path(error.absolute_path)}: {_cut(error.message)}" if error else _dangling(content)
+    if not surely_right(content):
+        error = best_match(Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(content))
+        if error:
+            return f"{_path(error.absolute_path)}: {_cut(error.message)}"
+    return _dangling(content)
+
+
+def surely_right(schema: Any) -> bool:
+    """Whether a schema says only what the schema of schemas surely allows. Asking that one takes a hundred times as
+    long, and is left for the few other schemas.
+    """
+    if not isinstance(schema, dict):
+        return isinstance(schema, bool)
+    return all(_may_stand(keyword, value) for keyword, value in schema.items())
+
+
+def _may_stand(keyword: str, value: Any) -> bool:
+    if keyword in ONE:
+        return surely_right(value)
+    if keyword in SEVERAL:
+        return isinstance(value, list) and value != [] and all(map(surely_right, value))
+    if keyword in NAMED:
+        return isinstance(value, dict) and all(map(surely_right, value.values()))
+    if keyword == "type":
+        return value in TYPES if isinstance(value, str) else _are_names(value) and value and {*value} <= {*TYPES}
+    if keyword in OF_TEXT:
+        return isinstance(value, str)
+    if keyword in OF_NUMBER:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if keyword in OF_COUNT:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if keyword in OF_FLAG:
+        return isinstance(value, bool)
+    if keyword == "required":
+        return _are_names(value)
+    if keyword in ("enum", "examples"):
+        return isinstance(value, list)
+    return keyword in ("default", "const") or keyword not in _keywords()
+
+
+def _are_names(value: Any) -> bool:
+    """Whether this is a list of different texts."""
+    return isinstance(value, list) and all(isinstance(each, str) for each in value) and len({*value}) == len(value)
+
+
+@lru_cache(1)
+def _keywords() -> frozenset[str]:
+    """All keywords that the schema of schemas says something of."""
+    from jsonschema import Draft202012Validator
+    from jsonschema_specifications import REGISTRY
+
+    whole = Draft202012Validator.META_SCHEMA
+    parts = [REGISTRY.resolver(whole["$id"]).lookup(part["$ref"]).contents for part in whole["allOf"]]
+    return frozenset(keyword for part in [whole, *parts] for keyword in part["properties"])
 
 
 def _dangling(root: dict[str, Any]) -> str:
