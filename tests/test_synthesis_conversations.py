@@ -242,6 +242,38 @@ def test_text_in_another_language_is_told_of(tmp_path):
         assert notes.left_out["judgement of text that is not English"] == told
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record["messages"][1]["tool_calls"][0]["function"].update(
+            arguments='"{\\"city\\": \\"Oslo\\"}"'
+        ),
+        lambda record: record["messages"][2].update(role="ipython"),
+        lambda record: record["messages"][3].update(content=None, refusal="It is 21 degrees."),
+        lambda record: record["messages"][3].update(content=[{"type": "refusal", "refusal": "It is 21 degrees."}]),
+        lambda record: record["messages"][2].update(content=[{"type": "text", "text": '{"degrees": 21}'}]),
+        lambda record: record.update(messages=json.dumps(record["messages"]), tools=json.dumps(record["tools"])),
+        lambda record: record["messages"].insert(2, record["messages"][1] | {"train": False}),
+        lambda record: record["messages"][1].update(function_call=None, audio=None),
+    ],
+)
+def test_ways_of_writing_the_same_conversation(tmp_path, change):
+    result = {"role": "tool", "tool_call_id": "c1", "content": '{"degrees": 21}'}
+    report = {"role": "assistant", "content": "It is 21 degrees."}
+    record = talk(user("Weather"), call({"city": "Oslo"}), result, report)
+    change(record)
+    calls, told = read(written(tmp_path, "\ufeff" + json.dumps(record)))
+    assert calls.reference.calls[0].arguments == {"city": ["Oslo"]}
+    assert (told.reference.values, told.reference.text) == (("21",), "It is 21 degrees.")
+
+
+def test_a_place_counts_the_messages_of_the_file(tmp_path):
+    notes = Notes()
+    path = written(tmp_path, talk(user("x"), call({"city": "Oslo"})), talk(user(5)) | {"system": "Be brief."})
+    read(path, notes=notes)
+    assert "line 2: messages[0].content: found int" in notes.first("broken conversation")[0]
+
+
 def test_an_unknown_format_is_named(tmp_path):
     path = written(tmp_path, talk(weather(1), call({"city": "Oslo"})))
     with pytest.raises(UserError, match=r"params.yaml: synthesis.format: found 'csv', expected one of auto, "):

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from itool.errors import UserError
+from itool.files import parse_json
 from itool.formats import (
     anthropic,
     bfcl,
@@ -30,6 +31,7 @@ from itool.formats.notes import Notes
 from itool.formats.records import point, records
 from itool.toolcall.types import Task
 
+TURNS = ("messages", "conversations", "contents", "input", "traj")
 # The first that knows a record reads it.
 LAYOUTS: dict[str, ModuleType] = {
     "anthropic": anthropic,
@@ -66,9 +68,10 @@ def read_conversations(
         try:
             if record.error:
                 raise UserError(record.error)
-            name = layout_of(record.content, form, record.where)
+            content = with_lists(record.content, record.where)
+            name = layout_of(content, form, record.where)
             notes.read[name] += 1
-            conversation = checked(LAYOUTS[name].openai_form(record.content, record.where), record.where, notes)
+            conversation = checked(LAYOUTS[name].openai_form(content, record.where), record.where, notes)
             tasks = tasks_of(conversation, number, notes)
         except UserError as error:
             notes.breaks("broken line" if record.error else "broken conversation", str(error))
@@ -82,6 +85,14 @@ def read_conversations(
     if number and not found:
         nothing = f"{path}: found no assistant turn with tools after another message"
         raise UserError("; ".join([nothing, *notes.one_each()]))
+
+
+def with_lists(record: Any, where: str) -> Any:
+    """The record with lists of turns that tables hold as JSON."""
+    if not isinstance(record, dict):
+        return record
+    found = {key: record[key] for key in TURNS if isinstance(record.get(key), str) and record[key].startswith("[")}
+    return record | {key: parse_json(text, f"{where}: {key}") for key, text in found.items()}
 
 
 def layout_of(record: Any, form: str, where: str) -> str:

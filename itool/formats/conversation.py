@@ -16,7 +16,8 @@ from itool.toolcall.wording import is_english
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 # What a message may hold beside what is read; it says nothing that a prompt would show.
-BESIDE = ("name", "tool_call_id", "refusal", "annotations", "id", "type", "status", "weight", "timestamp", "index")
+BESIDE = ("name", "tool_call_id", "refusal", "annotations", "id", "type", "status", "timestamp", "index")
+WEIGHTS = ("weight", "train", "loss")  # 0 or false: not to be learnt
 ENTRY = ("id", "type", "function")  # the keys of a call that templates are shown
 THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 
@@ -46,14 +47,15 @@ def checked(form: dict[str, Any], where: str, notes: Notes) -> Conversation:
     tools = tuple(tools_of(listed or [], where, notes))
     given: dict[int, list[dict[str, Any]]] = {}
     messages, learnt = [], set()
-    for index, message in enumerate(form["messages"]):
-        place = f"{where}: messages[{index}]"
+    prompt = [{"role": "system", "content": form["system"]}] if form.get("system") else []
+    for index, message in enumerate([*prompt, *form["messages"]]):
+        place = f"{where}: messages[{index - len(prompt)}]" if index >= len(prompt) else f"{where}: system"
         kept = _message(message, place, notes)
         if "tool_calls" in kept:
             given[index] = [_without_nulls(call, tools, place, notes) for call in kept["tool_calls"]]
             kept["tool_calls"] = [{key: call[key] for key in ENTRY if key in call} for call in given[index]]
         messages.append(kept)
-        if kept["role"] == "assistant" and message.get("weight") != 0:
+        if kept["role"] == "assistant" and not any(message.get(key) in (0, False) for key in WEIGHTS):
             learnt.add(index)
     _check_text([messages, [tool.spec() for tool in tools]], where)
     return Conversation(where, tools, tuple(messages), frozenset(learnt), given)
@@ -132,7 +134,7 @@ def _message(message: Any, where: str, notes: Notes) -> dict[str, Any]:
     for key in message:
         if key in THOUGHTS:
             notes.leaves_out("thought", f"{where}.{key}")
-        elif message[key] is not None and key not in (*BESIDE, "role", "content", "tool_calls"):
+        elif message[key] is not None and key not in (*BESIDE, *WEIGHTS, "role", "content", "tool_calls"):
             notes.leaves_out("unknown field", f"{where}.{key}")
     return kept
 
@@ -152,11 +154,12 @@ def _text(content: Any, where: str, role: str) -> str:
 
 def _part(part: Any, where: str) -> str:
     kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-    if kind not in ("text", "input_text", "output_text"):
+    if kind not in ("text", "input_text", "output_text", "refusal"):
         raise UserError(f'{where}: found {kind}, expected {{"type": "text", "text": ...}}')
-    if not isinstance(part.get("text"), str):
-        raise UserError(f"{where}.text: found {type(part.get('text')).__name__}, expected a string")
-    return str(part["text"])
+    key = "refusal" if kind == "refusal" else "text"
+    if not isinstance(part.get(key), str):
+        raise UserError(f"{where}.{key}: found {type(part.get(key)).__name__}, expected a string")
+    return str(part[key])
 
 
 def _call(call: Any, where: str) -> dict[str, Any]:
@@ -165,8 +168,9 @@ def _call(call: Any, where: str) -> dict[str, Any]:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise UserError(f"{where}.function.name: missing")
     arguments = function.get("arguments") or {}
-    if isinstance(arguments, str):
-        arguments = parse_json(arguments, f"{where}.function.arguments")
+    for _ in range(2):  # some write the text of a text
+        if isinstance(arguments, str):
+            arguments = parse_json(arguments, f"{where}.function.arguments")
     if not isinstance(arguments, dict):
         raise UserError(f"{where}.function.arguments: found {type(arguments).__name__}, expected an object")
     entry = {"type": "function", "function": {"name": function["name"], "arguments": arguments}}

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from itool.errors import UserError
 from itool.files import parse_json
+
+RESULTS = ("function", "ipython")  # older roles of a tool's result
 
 
 def matches(record: dict[str, Any]) -> bool:
@@ -13,25 +14,23 @@ def matches(record: dict[str, Any]) -> bool:
 
 
 def openai_form(record: dict[str, Any], where: str) -> dict[str, Any]:
-    """The record with calls as `tool_calls`, results in the role `tool`, and its system prompt as first message.
+    """The record with calls as `tool_calls`, and results in the role `tool`. A system prompt beside the messages is the
+    field `system`.
 
     Raises UserError naming the field that is none of OpenAI's.
     """
-    tools = record.get("tools")
+    tools = record.get("functions") if record.get("tools") is None else record["tools"]
     messages = [_message(message, f"{where}: messages[{i}]") for i, message in enumerate(record["messages"])]
-    system = next((record[key] for key in ("system", "system_prompt") if record.get(key)), None)
-    if system is not None:
-        if not isinstance(system, str):
-            raise UserError(f"{where}: system: found {type(system).__name__}, expected a string")
-        messages.insert(0, {"role": "system", "content": system})
-    return record | {"tools": record.get("functions") if tools is None else tools, "messages": messages}
+    return {"tools": tools, "messages": messages, "system": record.get("system") or record.get("system_prompt")}
 
 
 def _message(message: dict[str, Any], where: str) -> dict[str, Any]:
     """The message in today's words. `null` says that a field is absent."""
     message = {key: value for key, value in message.items() if value is not None}
-    if message.get("role") == "function":
+    if message.get("role") in RESULTS:
         message["role"] = "tool"
+    if not message.get("content") and isinstance(message.get("refusal"), str):
+        message["content"] = message["refusal"]
     call = message.pop("function_call", None)
     if isinstance(call, dict) and not message.get("tool_calls"):
         message["tool_calls"] = [{"type": "function", "function": call}]
