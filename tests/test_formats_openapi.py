@@ -38,7 +38,7 @@ def operation(**fields):
 
 
 def specs(content):
-    return openapi.tool_specs(content, WHERE)
+    return openapi.tool_specs(content, WHERE, Notes())
 
 
 def parameters(**fields):
@@ -300,6 +300,50 @@ def test_credentials_are_no_parameters():
     assert [*properties(parameters=listed, components={"securitySchemes": schemes})] == ["token"]
 
 
+@pytest.mark.parametrize("name", ["api_key", "apikey", "API-Key", "access_token", "accessToken", "user_token"])
+def test_optional_parameters_with_the_name_of_a_credential_are_none(name):
+    assert [*properties(parameters=[parameter(name), parameter("token")])] == ["token"]
+    assert [*properties(parameters=[parameter(name, required=True)])] == [name]
+    assert [*properties(path=f"/pets/{{{name}}}", parameters=[parameter(name, "path")])] == [name]
+    assert [*sent(fields_of([name]))["properties"]] == [name]
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_client_sets_the_version_of_the_api(required):
+    listed = [parameter(name, "header", required=required) for name in ("Notion-Version", "x-api-version", "Versions")]
+    assert [*properties(parameters=[*listed, parameter("pet-version")])] == ["pet-version", "Versions"]
+
+
+def test_an_operation_that_cannot_be_read_is_named_and_the_others_are_read():
+    paths = {
+        "/pets": {"get": {}, "put": {"requestBody": {}}, "post": None, "delete": {}, "GET": {}},
+        "pens": {"get": {}},
+        "/pens": [],
+        "/guests": {"parameters": {}, "get": {}},
+        "/photos": {"get": {"operationId": "delete_pets", "requestbody": {}}, "put": {"operationId": "delete_pets"}},
+    }
+    notes = Notes()
+    found = openapi.tool_specs(document(paths), WHERE, notes)
+    assert [spec["name"] for spec in found] == ["get_pets", "delete_pets", "delete_pets_2"]
+    assert notes.broken == {"broken operation": 7}
+    assert notes.first("broken operation")[0].startswith(
+        "pets.json: paths./pets.put.requestBody.content: found NoneType"
+    )
+    with pytest.raises(UserError, match=r"^pets\.json: paths\./pets\.put\.requestBody\.content: found NoneType"):
+        specs(document({"/pets": {"put": {"requestBody": {}}, "post": None}}))
+
+
+def test_a_schema_of_null_says_nothing():
+    assert sent(None)["properties"] == {"body": {}}
+    assert properties(requestBody=body(None, "text/plain")) == {"body": STRING}
+    assert properties(parameters=[parameter("a", schema=None)]) == {"a": {}}
+    assert sent(fields_of([], properties={"a": None, "b": {"items": None}, "c": {"allOf": [None]}}))["properties"] == {
+        "a": {},
+        "b": {"items": {}},
+        "c": {"allOf": [{}]},
+    }
+
+
 def test_a_parameter_may_be_json_or_have_no_schema():
     listed = [
         {"name": "filter", "in": "query", "content": {"application/json": {"schema": fields_of(["kind"])}}},
@@ -333,8 +377,11 @@ def test_references_are_of_paths_too_and_may_point_anywhere():
         "/dogs/{dog}": {"get": {"parameters": [parameter("dog", "path", {"$ref": "#/components/schemas/a~1b%20c"})]}},
     }
     pets = {"get": {"operationId": "listPets"}}
-    with pytest.raises(UserError, match=r"pets.json: components.schemas.a/b c.minimum: found float that JSON cannot"):
-        specs(document(paths, pathItems={"Pets": pets}, schemas={"a/b c": {"minimum": float("nan")}}))
+    notes = Notes()
+    content = document(paths, pathItems={"Pets": pets}, schemas={"a/b c": {"minimum": float("nan")}})
+    assert [spec["name"] for spec in openapi.tool_specs(content, WHERE, notes)] == ["listPets"]
+    assert notes.broken == {"broken operation": 2}
+    assert "pets.json: components.schemas.a/b c.minimum: found float that JSON cannot" in notes.one_each()[0]
     found = specs(document(paths, "3.1.0", pathItems={"Pets": pets}, schemas={"a/b c": INTEGER}))
     assert [spec["name"] for spec in found] == ["listPets", "get_cats", "get_dogs_dog"]
     assert found[1]["parameters"] == {
@@ -541,6 +588,7 @@ def told(**fields):
         ({"openapi": "3.10.0"}, r"^pets\.json: openapi: found '3\.10\.0'"),
         ({"paths": {}}, r"^pets\.json: openapi: found 'nothing'"),
         ({"openapi": "3.1.0"}, r"^pets\.json: paths: found NoneType, expected an object"),
+        ({"openapi": "3.1.0", "webhooks": {"fed": {}}}, r"^pets\.json: paths: found none, only webhooks, expected"),
         (document({}), r"^pets\.json: paths: found no operation, expected at least one"),
         (document({"/pets": {}}), r"^pets\.json: paths: found no operation"),
         (document({"pets": {}}), r"^pets\.json: paths: found 'pets', expected a path that begins with /"),

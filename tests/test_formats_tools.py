@@ -72,6 +72,77 @@ paths:
     assert (tool.name, tool.description, tool.required) == ("get_weather", "Weather of a city.", ["city"])
 
 
+FEED = Tool("feed", "Feeds a pet.", {"type": "object", "properties": {"pet": {"type": "integer"}}, "required": ["pet"]})
+PAGES = [
+    {"jsonrpc": "2.0", "id": 1, "result": {"tools": [BARE | {"inputSchema": SCHEMA}], "nextCursor": "2"}},
+    {"jsonrpc": "2.0", "id": 2, "result": {"tools": [FEED.spec()["function"]]}},
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\n".join(map(json.dumps, PAGES)),
+        PAGES,
+        [{"tools": [BARE | {"parameters": SCHEMA}]}, {"functions": [FEED.spec()]}],
+        [BARE | {"parameters": SCHEMA}, PAGES[1]],
+        [{"tools": []}, PAGES[0], [FEED.spec()]],
+    ],
+)
+def test_several_documents_of_tools_in_one_file(tmp_path: Path, content: Any) -> None:
+    tools, notes = read(tmp_path, content)
+    assert tools == [WEATHER, FEED]
+    assert not notes.broken + notes.left_out + notes.repaired
+
+
+def test_a_broken_document_among_others_is_named(tmp_path: Path) -> None:
+    broken = [{"swagger": "2.0"}, {"mcpServers": {}}, {"jsonrpc": "2.0", "id": 1, "error": {"code": -32601}}]
+    tools, notes = read(tmp_path, [*broken, PAGES[0]])
+    assert tools == [WEATHER]
+    assert notes.broken == {"broken document": 2, "broken tool": 1}
+    with pytest.raises(UserError, match=r"found Swagger '2\.0'"):
+        read(tmp_path, broken)
+
+
+def test_flat_parameters_with_types_of_python(tmp_path: Path) -> None:
+    flat = {
+        "ids": {"type": "List[int]", "description": "which"},
+        "note": {"type": "str, optional"},
+        "size": {"type": "int (optional)"},
+        "unit": {"type": "string", "default": "g"},
+        "wet": {"type": "bool", "optional": True},
+        "dry": {"type": "bool", "required": False},
+    }
+    [tool] = read(tmp_path, [{"name": "f", "parameters": flat}])[0]
+    assert tool.required == ["ids"]
+    assert tool.parameters["properties"]["ids"] == {
+        "type": "array",
+        "items": {"type": "integer"},
+        "description": "which",
+    }
+    assert tool.parameters["properties"]["size"] == {"type": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "not YAML: while parsing"),
+        ("a: 1\n---\nb: 2", "not YAML: expected a single document"),
+        ("[" * 1000, "not YAML"),
+        ("[" * 100 + "]" * 100, "nested deeper than 64 levels"),
+        ("a: &a [*a]", "not YAML: Circular reference"),
+        ("a: *b", "not YAML: .*undefined alias"),
+        ("a: !inc b.yaml", "not YAML: could not determine a constructor"),
+        ("? [a]\n: 3", "not YAML"),
+        ("a: 1\na: 2", "not YAML: .*duplicate key"),
+    ],
+)
+def test_broken_yaml_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=rf"t\.yaml: .*{message}") as caught:
+        read(tmp_path, text, "t.yaml")
+    assert "\n" not in str(caught.value)
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
     specs = [
         BARE | {"parameters": SCHEMA},

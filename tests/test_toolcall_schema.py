@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from toolcall_strategies import WRONG_TYPE, tasks
 
 from itool.artifacts import row_task, task_row
@@ -13,7 +15,7 @@ from itool.errors import UserError
 from itool.formats.notes import Notes
 from itool.formats.tools import read_tool, read_tools
 from itool.toolcall.resolve import resolved
-from itool.toolcall.schema import SchemaError, parse_tool, type_errors, types_of, validate
+from itool.toolcall.schema import SchemaError, parse_tool, surely_right, type_errors, types_of, validate
 from itool.toolcall.types import Reference, Task, Tool
 
 FLIGHTS = {
@@ -185,6 +187,73 @@ def test_a_broken_specification_is_one_line(spec: Any, message: str) -> None:
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("tools.json: tool")
+
+
+KEYWORDS = sorted(
+    {*Draft202012Validator.VALIDATORS}
+    | {
+        *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$defs", "definitions"),
+        *(
+            "$schema",
+            "$id",
+            "$anchor",
+            "$comment",
+            "$vocabulary",
+            "$recursiveRef",
+            "$recursiveAnchor",
+            "$dynamicAnchor",
+        ),
+        *("then", "else", "maxContains", "minContains", "contentEncoding", "contentMediaType", "contentSchema"),
+        *("dependencies", "nullable", "x-note"),
+    }
+)
+VALUES = st.recursive(
+    st.sampled_from([None, True, False, 0, 5, -1, 2.5, "", "string", "object", "#/x", []]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+META = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+
+
+@given(st.dictionaries(st.sampled_from(KEYWORDS), VALUES, max_size=2))
+@settings(deadline=None, max_examples=200)
+def test_what_is_surely_right_is_right_by_the_schema_of_schemas(schema: dict[str, Any]) -> None:
+    assert not surely_right(schema) or META.is_valid(schema)
+
+
+@pytest.mark.parametrize("keyword", KEYWORDS)
+def test_no_value_of_a_keyword_is_surely_right_and_wrong(keyword: str) -> None:
+    values = [
+        None,
+        True,
+        0,
+        5,
+        -1,
+        2.5,
+        "string",
+        "x",
+        [],
+        ["a"],
+        ["a", "a"],
+        [1],
+        [{}],
+        ["null"],
+        {},
+        {"a": 1},
+        {"a": {}},
+    ]
+    for value in values:
+        assert not surely_right({keyword: value}) or META.is_valid({keyword: value}), value
+
+
+def test_usual_schemas_are_surely_right() -> None:
+    usual = {"title": "x", "minimum": 1, "x-note": 5, "anyOf": [FLIGHTS, {"type": ["string", "null"]}, True]}
+    assert surely_right({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": {"a": usual}} | usual)
+    assert surely_right({"type": "object", "required": ["a"], "additionalProperties": {"examples": [1]}})
 
 
 def test_a_schema_nested_without_end_is_refused() -> None:

@@ -8,7 +8,11 @@ A body whose schema only lists fields becomes these fields, also through `$ref` 
 parameter `body`. Where nothing says whether a body is required, its required fields are: the standard would have the
 body optional, but authors just forget to say it.
 
-Credentials, what only answers hold (`readOnly`), and how values are written in a request are no part of a tool.
+No part of a tool are how values are written in a request, what only answers hold (`readOnly`), and what a client sets
+once for all requests: the keys of `securitySchemes`, optional parameters with the name of a credential (`api_key`,
+`access_token`, ...), and headers that name a version of the API (`Notion-Version`).
+
+An operation that cannot be read is left out and noted. What is wrong with the document as a whole is an error.
 """
 
 import re
@@ -18,6 +22,7 @@ from typing import Any, NamedTuple
 from itool.errors import UserError
 from itool.formats.fields import checked, inside
 from itool.formats.names import legal_name
+from itool.formats.notes import Notes
 from itool.formats.openapi_schemas import LEFT_OUT, Document, Part, Schemas, flag, named, text, unique, words
 from itool.toolcall.resolve import Schema
 
@@ -30,6 +35,7 @@ OPERATION = (
 )
 PLACES = ("path", "query", "header", "cookie")  # of parameters
 SET_BY_CLIENTS = ("accept", "content-type", "authorization")  # headers; OpenAPI has parameters for them ignored
+CREDENTIALS = ("apikey", "accesstoken", "usertoken")  # names of parameters, without case and marks
 HEADING = re.compile(r"^#{1,6}\s.*", re.MULTILINE)  # of Markdown
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 # What the schema of a body may say that becomes its fields, and the types that it may have.
@@ -67,25 +73,40 @@ def matches(document: Any) -> bool:
     return isinstance(document, dict) and ("openapi" in document or "swagger" in document)
 
 
-def tool_specs(document: dict[str, Any], where: str) -> list[dict[str, Any]]:
+def tool_specs(document: dict[str, Any], where: str, notes: Notes) -> list[dict[str, Any]]:
     """The operations as `{"name", "description", "parameters"}`, in the document's order. `where` opens every error.
 
-    The `$ref`s of `parameters` point to its own `$defs`, which may hold themselves. Raises UserError naming the place
-    in the document, also for a reference to another file, and for a document without operations.
+    The `$ref`s of `parameters` point to its own `$defs`, which may hold themselves. `notes` are told of the operations
+    that cannot be read. Raises UserError naming the place in the document where nothing can be read.
     """
     _check_version(named(document, where), where)
     reader = Document(document, where)
     secrets = _secrets(reader)
+    broken: list[UserError] = []
     specs: dict[str, dict[str, Any]] = {}
-    for operation in _operations(reader):
-        in_words = "_".join([operation.method, *re.findall(r"[\w.-]+", operation.path)])
-        said = words(operation.content, "operationId", operation.at)
-        name = unique(legal_name(said.strip() or in_words), specs)
-        parameters = _Tool(reader, operation).parameters(secrets)
-        specs[name] = {"name": name, "description": _description(operation), "parameters": parameters}
+    for operation in _operations(reader, broken):
+        try:
+            spec = _spec(reader, operation, secrets)
+        except UserError as error:
+            broken.append(error)
+        else:
+            spec["name"] = unique(spec["name"], specs)
+            specs[spec["name"]] = spec
+    for each in broken:
+        notes.breaks("broken operation", str(each))
     if not specs:
-        raise UserError(f"{where}: paths: found no operation, expected at least one")
+        raise broken[0] if broken else UserError(f"{where}: paths: found no operation, expected at least one")
     return list(specs.values())
+
+
+def _spec(document: Document, operation: Operation, secrets: set[Identity]) -> dict[str, Any]:
+    """The operation as a tool."""
+    _check_keys(operation.content, OPERATION, operation.at)
+    in_words = "_".join([operation.method, *re.findall(r"[\w.-]+", operation.path)])
+    said = words(operation.content, "operationId", operation.at)
+    parameters = _Tool(document, operation).parameters(secrets)
+    name = legal_name(said.strip() or in_words)
+    return {"name": name, "description": _description(operation), "parameters": parameters}
 
 
 def _check_version(document: dict[str, Any], where: str) -> None:
@@ -97,20 +118,33 @@ def _check_version(document: dict[str, Any], where: str) -> None:
         raise UserError(f"{where}: openapi: found {version!r}, expected 3.0 or 3.1")
 
 
-def _operations(document: Document) -> Iterator[Operation]:
+def _operations(document: Document, broken: list[UserError]) -> Iterator[Operation]:
+    """The operations of all paths. `broken` is given the errors of those that are none."""
     place = f"{document.where}: paths"
-    for path, found in named(document.content.get("paths"), place).items():
+    for path, found in _paths(document.content, place).items():
         if path.startswith("x-"):
             continue
-        if not path.startswith("/"):
-            raise UserError(f"{place}: found {path!r}, expected a path that begins with /")
-        item, item_at = document.resolved(found, inside(place, path))
-        _check_keys(item, PATH_ITEM, item_at)
-        for method in item:
-            if method in METHODS:
-                content = named(item[method], f"{item_at}.{method}")
-                _check_keys(content, OPERATION, f"{item_at}.{method}")
-                yield Operation(method, path, item, item_at, content, f"{item_at}.{method}")
+        try:
+            if not path.startswith("/"):
+                raise UserError(f"{place}: found {path!r}, expected a path that begins with /")
+            item, at = document.resolved(found, inside(place, path))
+        except UserError as error:
+            broken.append(error)
+            continue
+        for key in item:
+            try:
+                if key in METHODS:
+                    yield Operation(key, path, item, at, named(item[key], f"{at}.{key}"), f"{at}.{key}")
+                else:
+                    _check_keys({key: item[key]}, PATH_ITEM, at)
+            except UserError as error:
+                broken.append(error)
+
+
+def _paths(document: dict[str, Any], place: str) -> dict[str, Any]:
+    if "paths" not in document and "webhooks" in document:
+        raise UserError(f"{place}: found none, only webhooks, expected operations that a client may call")
+    return named(document.get("paths"), place)
 
 
 def _check_keys(content: dict[str, Any], known: tuple[str, ...], at: str) -> None:
@@ -166,8 +200,11 @@ class _Tool:
         for name in re.findall(r"\{([^{}]*)\}", operation.path):
             if ("path", name) not in found:
                 raise UserError(f'{operation.at}.parameters: found none for {name!r}, expected one with "in": "path"')
-        ignored = secrets.union(("header", name) for name in SET_BY_CLIENTS)
-        kept = [self._field(*found[identity]) for identity in found if identity not in ignored]
+        kept = [
+            self._field(parameter, at)
+            for identity, (parameter, at) in found.items()
+            if identity not in secrets and not _set_by_client(*identity, flag(parameter, "required", at))
+        ]
         return sorted(kept, key=lambda field: PLACES.index(field.place))
 
     def _listed(self, owner: dict[str, Any], at: str) -> dict[Identity, tuple[dict[str, Any], str]]:
@@ -221,6 +258,13 @@ class _Tool:
         ]
 
 
+def _set_by_client(place: str, name: str, required: bool) -> bool:
+    """Whether a client sets a parameter once for all requests, and no call does."""
+    if place == "header" and (name in SET_BY_CLIENTS or name.endswith("-version")):
+        return True
+    return place != "path" and not required and re.sub(r"[_-]", "", name.lower()) in CREDENTIALS
+
+
 def _only_lists_fields(parts: list[Part]) -> bool:
     """Whether the parts of a schema say no more of an object than its fields."""
     for part, _ in parts:
@@ -241,8 +285,8 @@ def _media(owner: dict[str, Any], at: str) -> tuple[Any, str] | None:
         return None
     kind = min(content, key=_rank)
     place = inside(f"{at}.content", kind)
-    schema = named(content[kind], place).get("schema", {})
-    return {"type": "string"} if schema == {} and _rank(kind) > 0 else schema, f"{place}.schema"
+    schema = named(content[kind], place).get("schema")
+    return {"type": "string"} if schema in (None, {}) and _rank(kind) > 0 else schema, f"{place}.schema"
 
 
 def _rank(kind: str) -> int:

@@ -1,7 +1,7 @@
 """References and schemas of OpenAPI documents; itool/formats/openapi.py makes tools of what is read here [O].
 
 A schema may say 3.0's or 3.1's words in either version, and what stands beside a `$ref` counts in both, because that is
-what its author means.
+what its author means. A schema of null says nothing, as {} does.
 """
 
 import json
@@ -67,7 +67,7 @@ class Document:
             return
         if len(above) > MAX_NESTING:
             raise UserError(f"{at}: nested deeper than {MAX_NESTING} levels")
-        schema = named(schema, at)
+        schema = named({} if schema is None else schema, at)
         yield schema, at
         if "$ref" in schema:
             target, place = self.target(schema["$ref"], f"{at}.$ref")
@@ -106,7 +106,7 @@ class Schemas:
             return schema
         if depth > MAX_NESTING:
             raise UserError(f"{at}: nested deeper than {MAX_NESTING} levels")
-        schema = named(schema, at)
+        schema = named({} if schema is None else schema, at)
         if any(keyword in schema for keyword in ("properties", "required", "allOf")):
             hidden = hidden.union(self.document.read_only(self.document.parts(schema, at)))
         new = {

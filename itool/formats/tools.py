@@ -15,7 +15,7 @@ from itool.files import parse_json, read_text
 from itool.formats import functions, openapi
 from itool.formats.notes import Notes
 from itool.formats.repair import repaired
-from itool.formats.yaml_text import parse_yaml
+from itool.formats.xlam import schema_of_flat
 from itool.toolcall.schema import SchemaError, parse_tool, short
 from itool.toolcall.types import Tool
 
@@ -29,13 +29,6 @@ BESIDE_PARAMETERS = (
     *("name", "description", "type", "strict", "title", "annotations", "returns", "return", "output", "outputSchema"),
     *("_meta", "icons", "cache_control", "response", "required", "defer_loading", "execution"),
 )
-HOLDERS = (
-    "properties",
-    "$defs",
-    "definitions",
-    "additionalProperties",
-    "patternProperties",
-)  # keywords that hold objects
 
 
 def read_tools(path: str | Path, notes: Notes) -> list[Tool]:
@@ -44,7 +37,7 @@ def read_tools(path: str | Path, notes: Notes) -> list[Tool]:
     Raises UserError for a file that is none of the layouts, or that holds no tool that can be read.
     """
     path = Path(path)
-    specs = functions.tool_specs(path) if path.suffix == ".py" else listed(_content(path), str(path))
+    specs = functions.tool_specs(path) if path.suffix == ".py" else listed(_content(path), str(path), notes)
     tools = tools_of(specs, str(path), notes)
     if not tools:
         raise UserError("; ".join(notes.one_each()) or f"{path}: found no tools, expected at least one")
@@ -55,30 +48,58 @@ def _content(path: Path) -> Any:
     """What a JSON, JSONL or YAML file holds; the lines of JSONL as a list."""
     text = read_text(path)
     if path.suffix in (".yaml", ".yml"):
-        return parse_yaml(text, str(path))
+        return _yaml(text, str(path))
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) > 1 and all(line.lstrip().startswith("{") and line.rstrip().endswith("}") for line in lines):
         return [parse_json(line, f"{path}: line {number}") for number, line in enumerate(lines, start=1)]
     return parse_json(text, str(path))
 
 
-def listed(content: Any, where: str) -> list[Any]:
-    """The specifications that a document holds. Raises UserError for one that holds none."""
-    if isinstance(content, dict) and openapi.matches(content):
-        return list(openapi.tool_specs(content, where))
-    if isinstance(content, dict) and isinstance(content.get("result"), dict):
-        content = content["result"]  # of a JSON-RPC response
-    if isinstance(content, dict) and isinstance(content.get("mcpServers", content.get("servers")), dict):
-        raise UserError(f"{where}: found a list of MCP servers, expected the result of a server's tools/list")
-    if isinstance(content, dict):
-        for key in LISTS:
-            if isinstance(content.get(key), list):
-                return list(content[key])
-        if _is_spec(content):
-            return [content]
+def _yaml(text: str, where: str) -> Any:
+    """Any YAML, as JSON would hold it."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return parse_json(json.dumps(YAML(typ="safe", pure=True).load(text), default=str), where)
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{where}: not YAML: {' '.join(str(error).split())[:200]}") from None
+
+
+def listed(content: Any, where: str, notes: Notes) -> list[Any]:
+    """The specifications that a document holds, or a list of documents, of which `notes` are told of the broken ones.
+
+    Raises UserError for a document that holds none.
+    """
     if not isinstance(content, list):
-        raise SchemaError(f'{where}: found {short(content)}, expected a list of tools or {{"tools": [...]}}')
-    return content
+        if (found := _held(content, where, notes)) is None:
+            raise SchemaError(f'{where}: found {short(content)}, expected a list of tools or {{"tools": [...]}}')
+        return found
+    specs = []
+    for item in content:
+        try:
+            found = _held(item, where, notes)
+        except UserError as error:
+            notes.breaks("broken document", str(error))
+        else:
+            specs += [item] if found is None else found
+    return specs
+
+
+def _held(content: Any, where: str, notes: Notes) -> list[Any] | None:
+    """The specifications that an object holds or is; None of what holds none."""
+    if not isinstance(content, dict):
+        return None
+    if openapi.matches(content):
+        return list(openapi.tool_specs(content, where, notes))
+    if isinstance(content.get("result"), dict) and "name" not in content:
+        content = content["result"]  # of a JSON-RPC response
+    if isinstance(content.get("mcpServers", content.get("servers")), dict):
+        raise UserError(f"{where}: found a list of MCP servers, expected the result of a server's tools/list")
+    for key in LISTS:
+        if isinstance(content.get(key), list):
+            return list(content[key])
+    return [content] if _is_spec(content) else None
 
 
 def is_tools(record: Any) -> bool:
@@ -197,17 +218,9 @@ def _as_schema(parameters: dict[str, Any], required: Any) -> dict[str, Any]:
 
     `required`: what the tool says beside its parameters.
     """
-    flat = parameters and all(isinstance(inner, dict) for inner in parameters.values())
-    if flat and not any(key in parameters for key in HOLDERS):
-        needed = [name for name, inner in parameters.items() if not _may_be_absent(inner)]
-        parameters = {"type": "object", "properties": parameters, "required": needed}
+    parameters = schema_of_flat(parameters)
     if "type" not in parameters and "$ref" not in parameters:
         parameters = {"type": "object"} | parameters
     if isinstance(required, list) and not isinstance(parameters.get("required"), list):
         parameters = parameters | {"required": required}
     return parameters
-
-
-def _may_be_absent(schema: dict[str, Any]) -> bool:
-    optional = schema.get("optional") is True or "optional" in str(schema.get("type")).lower()
-    return "default" in schema or optional or schema.get("required") is False

@@ -14,6 +14,8 @@ from itool.formats.repair import ALIASES
 from itool.toolcall.resolve import Schema
 from itool.toolcall.schema import TYPES
 
+HOLDERS = ("properties", "$defs", "definitions", "patternProperties")  # keywords that hold schemas by their names
+BRACKETED = re.compile(r"\(\s*((?:optional|default)\b[^()]*)\)\s*$", re.IGNORECASE)
 ABSENT = re.compile(r"\b(?:optional|default)\b", re.IGNORECASE)
 DEFAULT = re.compile(r"\bdefault\s*=")
 ANY = ("any", "")  # names of the type that says nothing
@@ -40,26 +42,34 @@ def openai_form(record: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def with_schema(tool: Any) -> Any:
-    """The tool with its flat parameters as a JSON Schema; any other as it is.
-
-    A parameter is required unless it has a default or its type says that it is optional.
-    """
+    """The tool with its flat parameters as a JSON Schema; any other as it is."""
     parameters = tool.get("parameters") if isinstance(tool, dict) else None
-    if not isinstance(parameters, dict) or not _is_flat(parameters):
-        return tool
+    return tool | {"parameters": schema_of_flat(parameters)} if isinstance(parameters, dict) else tool
+
+
+def schema_of_flat(parameters: Schema) -> Schema:
+    """The schema of an object for parameters that stand by their names; any other as it is.
+
+    A parameter is required unless it has a default or says that it is optional, also in its type.
+    """
+    if not _is_flat(parameters):
+        return parameters
     properties = {name: parameter_schema(each) for name, each in parameters.items()}
     required = [name for name, each in parameters.items() if not _may_be_absent(each)]
-    return tool | {"parameters": {"type": "object", "properties": properties, "required": required}}
+    return {"type": "object", "properties": properties, "required": required}
 
 
-def _is_flat(parameters: dict[str, Any]) -> bool:
+def _is_flat(parameters: Schema) -> bool:
     """Whether these are parameters by their names, one of which may be "properties", and no schema."""
-    inner = parameters.get("properties")
-    nested = isinstance(inner, dict) and not isinstance(inner.get("type"), str)
-    return not nested and all(isinstance(each, dict) for each in parameters.values())
+    held = [inner for key in HOLDERS if isinstance(inner := parameters.get(key), dict)]
+    if "additionalProperties" in parameters or any(not isinstance(inner.get("type"), str) for inner in held):
+        return False
+    return parameters != {} and all(isinstance(each, dict) for each in parameters.values())
 
 
-def _may_be_absent(parameter: dict[str, Any]) -> bool:
+def _may_be_absent(parameter: Schema) -> bool:
+    if parameter.get("optional") is True or parameter.get("required") is False:
+        return True
     kind, rest = _written(parameter)
     return "default" in parameter or kind.strip().lower().startswith("optional") or bool(ABSENT.search(rest))
 
@@ -76,9 +86,9 @@ def parameter_schema(parameter: Any) -> Any:
 
 
 def _written(parameter: dict[str, Any]) -> tuple[str, str]:
-    """The type of a parameter and what is written behind it, as in `int, optional` and `str, default='x'`."""
+    """The type of a parameter and what is written behind it, as in `int, optional` and `str (default='x')`."""
     text = parameter.get("type")
-    text = text if isinstance(text, str) else ""
+    text = BRACKETED.sub(r", \1", text) if isinstance(text, str) else ""
     kind, *rest = _split(text)
     return ("str", text) if kind.strip().startswith("default") else (kind, ",".join(rest))
 

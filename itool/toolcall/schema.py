@@ -21,11 +21,15 @@ NAME = re.compile(r"[\w.$@:/+-]{1,64}")
 TIME = re.compile(r"\d{2}:\d{2}(:\d{2})?")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 MAX_DEPTH = 16  # of schemas in each other
-# What the values of keywords are, by keyword; those of remarks and of words that JSON Schema does not know may be any.
+# What the values of keywords are. Any value may stand for default and const, and for words that are no keywords.
 OF_TEXT = ("$ref", "$schema", "$comment", "title", "description", "format", "pattern", "contentEncoding")
 OF_NUMBER = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 OF_COUNT = ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties")
 OF_FLAG = ("uniqueItems", "deprecated", "readOnly", "writeOnly")
+SELDOM = (
+    *("multipleOf", "minContains", "maxContains", "dependencies", "dependentRequired", "contentMediaType"),
+    *("contentSchema", "unevaluatedItems", "unevaluatedProperties"),
+)
 
 
 class SchemaError(UserError):
@@ -194,7 +198,7 @@ def _may_stand(keyword: str, value: Any) -> bool:
     if keyword in NAMED:
         return isinstance(value, dict) and all(map(surely_right, value.values()))
     if keyword == "type":
-        return value in TYPES if isinstance(value, str) else _are_names(value) and value and {*value} <= {*TYPES}
+        return value in TYPES if isinstance(value, str) else _are_names(value) and set() < {*value} <= {*TYPES}
     if keyword in OF_TEXT:
         return isinstance(value, str)
     if keyword in OF_NUMBER:
@@ -207,23 +211,12 @@ def _may_stand(keyword: str, value: Any) -> bool:
         return _are_names(value)
     if keyword in ("enum", "examples"):
         return isinstance(value, list)
-    return keyword in ("default", "const") or keyword not in _keywords()
+    return keyword not in SELDOM and not keyword.startswith("$")
 
 
 def _are_names(value: Any) -> bool:
     """Whether this is a list of different texts."""
     return isinstance(value, list) and all(isinstance(each, str) for each in value) and len({*value}) == len(value)
-
-
-@lru_cache(1)
-def _keywords() -> frozenset[str]:
-    """All keywords that the schema of schemas says something of."""
-    from jsonschema import Draft202012Validator
-    from jsonschema_specifications import REGISTRY
-
-    whole = Draft202012Validator.META_SCHEMA
-    parts = [REGISTRY.resolver(whole["$id"]).lookup(part["$ref"]).contents for part in whole["allOf"]]
-    return frozenset(keyword for part in [whole, *parts] for keyword in part["properties"])
 
 
 def _dangling(root: dict[str, Any]) -> str:
