@@ -21,7 +21,7 @@ ENTITIES = json.loads((DATA / "entities.json").read_text())
 TOOLS = {domain: json.loads((DATA / "tools" / f"{domain}.json").read_text()) for domain in DOMAINS}
 PHRASES = {domain: json.loads((DATA / "phrases" / f"{domain}.json").read_text()) for domain in DOMAINS}
 SPECS = [(domain, spec) for domain in DOMAINS for spec in TOOLS[domain]["tools"]]
-CLOSED_KINDS = {"language", "currency", "room", "device", "color", "department"}
+CLOSED_KINDS = {"language", "currency", "room", "device", "color", "department", "timezone"}
 PLAIN_KINDS = {"date", "time", "email", "phone", "enum", "bool"}
 MISSING = inspect.Parameter.empty
 

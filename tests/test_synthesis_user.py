@@ -141,7 +141,7 @@ def test_generic_values_follow_type_format_enum_and_name(own):
         "kind": "enum",
         "paid": "bool",
         "lines": "objects:1-2",
-        "tags": "list:topic:1-2",
+        "tags": "list:label:1-2",
         "parts": "objects:1-2",
         "colors": "list:enum:1-2",
         "offset": "int:-10--5",
@@ -154,7 +154,7 @@ def test_generic_values_follow_type_format_enum_and_name(own):
         "pick": "list:topic:1-1",
         "unit": "enum",
         "address": "object",
-        "note": "topic",
+        "note": "message",
         "invoice_id": "id:IN:invoice_id",
     }
     invoice = pool.tools[0]
@@ -234,6 +234,7 @@ def test_own_phrases_without_simulation_are_used(own_phrases, limits):
         (spoken(values=3), r"parameters.city.values: found 3, expected an entity list"),
         (spoken(values="list:city:0-2"), r"parameters.city.values: found 'list:city:0-2'"),
         (spoken(values="enum"), r"parameters.city.values: found 'enum', expected an enum in the tool's schema"),
+        (spoken(values="pattern"), r"city.values: found 'pattern', expected a pattern in the tool's schema"),
         (spoken(values="list:enum:1-2"), r"city.values: found 'list:enum:1-2', expected an enum in the tool's schema"),
         (
             {"tools": {"get_weather": spoken()["tools"]["get_weather"] | {"parameters": {"city": None}}}},

@@ -36,6 +36,9 @@ def parameter(kind, schema=None, phrases=PLAIN, fields=()):
         ("id:FL:flights", True),
         ("id:flights", False),
         ("objects:1-2", True),
+        ("pattern", True),
+        ("uuid", True),
+        ("list:token:1-2", True),
         ("planet", False),
     ],
 )

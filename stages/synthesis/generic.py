@@ -1,16 +1,19 @@
 """What a user's own tools get when nobody wrote phrases or a simulation for them [O].
 
-Phrases follow the names ("with due date 2025-03-01"), values follow JSON type, format and enum, and the name where it
-is telling (`departure_city` is a city), and every call succeeds. Descriptions work best as infinitives ("create an
-invoice"). Of a union the first type for which there are values is taken.
+Phrases follow the names in words ("with due date 2025-03-01"), values follow the schema and the names
+(stages/synthesis/invented.py), and every call succeeds. A description is one more intent where it begins with a verb
+("Creates an invoice.").
 """
 
-import math
 import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from itool.toolcall.schema import types_of
 from itool.toolcall.types import Tool
+from stages.synthesis.invented import Place, Schema, called, kind_of, settled, spoken, words_of
 from stages.synthesis.values import Entities
 from stages.synthesis.world import World
 
@@ -20,14 +23,35 @@ PHRASES = {
 }
 YES = {"train": ["with {name} on", "with {name}"], "test": ["{name} enabled"]}
 NO = {"train": ["with {name} off", "without {name}"], "test": ["{name} disabled"]}
-MAX_DEPTH = 4  # of objects in each other; deeper ones are recursive, or more than a user would say
-# Many servers say "number" of what is always a whole number. These words name what need not be.
-MEASURES = frozenset(
-    "amount balance confidence cost discount distance height hours lat latitude length level lng lon longitude price "
-    "probability radius rate ratio scale score speed temperature threshold tip total value volume weight width".split()
+# What descriptions begin with, beside the first word of the tool's own name.
+VERBS = frozenset(
+    "accept access activate add adjust aggregate analyse analyze answer append apply approve archive ask assign "
+    "attach audit authenticate authorize batch block book browse build bulk buy calculate call cancel capture "
+    "change charge check choose clear click clone close collect combine compare complete compose compress compute "
+    "configure confirm connect convert copy count create decline decode decrypt define delete demonstrate deny "
+    "deploy describe detect determine disable disconnect discover dismiss display download draft drag drop "
+    "duplicate echo edit emulate enable encode encrypt end enqueue estimate evaluate exchange execute expand "
+    "explain explore export extend extract fetch fill filter find finish fork format forward freeze generate get "
+    "give go grant group handle hide highlight hover identify import index initialize insert inspect install invite "
+    "invoke issue join kill label launch leave link list load lock log login look lookup make manage map mark match "
+    "measure merge modify monitor move mute navigate notify obtain open order parse patch pause pay perform pin "
+    "ping place play plot poll post predict press preview print process produce provide publish pull purchase push "
+    "put query queue rank rate read rebase reboot receive record redeem refresh refund register reject release "
+    "reload remove rename render renew reopen reorder repeat replace reply report request reschedule reserve reset "
+    "resize resolve restart restore restrict resume retrieve retry return revert review revoke rotate run save scan "
+    "schedule score scrape scroll search select send set share show shut sign simulate skip sort split stage star "
+    "start stop store stream submit subscribe suggest summarize suspend switch sync tag take terminate test toggle "
+    "track train transcribe transfer transform transition translate trigger truncate type unblock undo uninstall "
+    "unlink unlock unpin unstage unstar unsubscribe update upgrade upload upsert use validate verify view wait walk "
+    "watch withdraw wrap write".split()
 )
-SYNONYMS = {"filename": "path", "directory": "path", "dir": "path", "uri": "url", "link": "url", "repo": "repository"}
-FORMATS = {"date": "date", "time": "time", "email": "email", "date-time": "datetime", "uri": "url", "url": "url"}
+PERSON = "(?:users?|person|persons|people|contacts?|customers?|employees?|guests?)"
+SENTENCE_END = re.compile(
+    r"(?<!e\.g)(?<!i\.e)(?<!etc)[.!?:;](?=\s|$)|\n\s*\n|\n\s*(?=[-*\u2022#]|[A-Z][\w ]{0,30}:\s*(?:\n|$))"
+)
+MARKDOWN = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*`#]+|<[^>]*>|(?<!\w)_+|_+(?!\w)")
+SHOUTED = re.compile(r"^(?:[A-Z]{4,}|Note|Warning)\s*[:!]\s*")  # IMPORTANT:
+SERVICE = re.compile(r"^[\w .-]{1,30}\|\s*")  # Notion |
 
 
 class NoValues(Exception):  # noqa: N818 (the answer to a question, and no fault)
@@ -36,135 +60,99 @@ class NoValues(Exception):  # noqa: N818 (the answer to a question, and no fault
 
 def phrases(tool: Tool, entities: Entities) -> dict[str, Any]:
     """The tool's entry of a phrases file, made from its names, description and schema. Raises NoValues."""
-    name = tool.name.replace("_", " ").replace(".", " ")
-    sentence = re.split(r"[.\n]", tool.description.strip())[0].replace("{", "").replace("}", "").strip()
-    train = [f"call {name}", f"run {name}"]
-    if sentence:
-        train.append(sentence[0].lower() + sentence[1:])
+    name = spoken(tool.name)
+    train = [f"call {name}", f"run {name}", *_described(tool)]
+    schema = settled_parameters(tool, entities)
+    said = Counter(spoken(leaf) for leaf in _leaves(schema, 0))
     return {
         "intents": {"train": train, "test": [f"use {name}", f"do a {name}"]},
         "noun": name,
-        "parameters": _parameters(tool.schema, entities, 0),
+        "parameters": _parameters(schema, Place(entities).within(_owner(tool), schema), "", said),
     }
 
 
-def plain(schema: dict[str, Any], name: str, entities: Entities, depth: int = 0) -> dict[str, Any]:
-    """A schema with one type other than null, and null if it was there: of a union the first one that has values."""
-    types = [kind for kind in types_of(schema) if kind != "null"]
-    branches = schema.get("anyOf", []) or ([schema | {"type": kind} for kind in types] if len(types) > 1 else [])
-    if not branches or "properties" in schema:
-        return schema
-    for branch in branches:
-        if branch.get("type") != "null" and _kind(name, branch, entities, depth):
-            return branch
-    return schema
+def settled_parameters(tool: Tool, entities: Entities) -> Schema:
+    """The parameters' schema as values are drawn of it."""
+    return settled(tool.schema, _owner(tool), Place(entities))
 
 
-def _parameters(schema: dict[str, Any], entities: Entities, depth: int) -> dict[str, Any]:
+def _owner(tool: Tool) -> str:
+    """What a parameter `name` is the name of: a person where the tool speaks of one, or nothing that is known."""
+    first = next(iter(SENTENCE_END.split(tool.description.strip())), "")
+    named = re.fullmatch(rf"[a-z]+(?: new| a| an)? {PERSON}", spoken(tool.name))
+    return (
+        "person" if named or re.match(rf"\w+ (?:(?:an?|the|new|existing|one) )*{PERSON}\b(?! \w+ing\b)", first) else ""
+    )
+
+
+def _described(tool: Tool) -> list[str]:
+    """The description's first sentence as an infinitive; none where it does not begin with a verb."""
+    text = "".join(char for char in tool.description if unicodedata.category(char) not in ("So", "Cs", "Cf", "Mn"))
+    text = SERVICE.sub("", MARKDOWN.sub(r"\1", text).strip())
+    text = SHOUTED.sub("", text)
+    sentence = " ".join(SENTENCE_END.split(text)[0].replace("{", "").replace("}", "").split())
+    found = re.fullmatch(r"(?:(\w+ly) )?(\w+)(.*)", sentence)  # "Permanently deletes a file"
+    verb = _infinitive(found[2].lower(), words_of(tool.name)[:1]) if found else ""
+    return [" ".join(filter(None, [(found[1] or "").lower(), verb + found[3]]))] if found and verb else []
+
+
+def _infinitive(word: str, others: list[str]) -> str:
+    """The verb without the ending of the third person; "" of what is no verb (of VERBS or `others`)."""
+    stems = (word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word))
+    return next((stem for stem in stems if stem in VERBS or stem in others), "")
+
+
+def _leaves(schema: Schema, depth: int) -> Iterator[str]:
+    """The names of all parameters and fields that hold no others."""
+    for name, inner in schema.get("properties", {}).items():
+        fields = inner.get("items", {}) if "properties" not in inner else inner
+        if "properties" in fields and depth < 4:
+            yield from _leaves(fields, depth + 1)
+        else:
+            yield name
+
+
+def _parameters(schema: Schema, place: Place, owner: str, said: Counter[str]) -> dict[str, Any]:
     """The entries of the parameters, None of an optional one for which there are no values. Raises NoValues for a
     required one.
+
+    `owner`: the object that they are fields of. `said`: how many parameters are called by the same words.
     """
     found: dict[str, Any] = {}
     for name, inner in schema.get("properties", {}).items():
-        inner = plain(inner, name, entities, depth)
-        kind = _kind(name, inner, entities, depth)
+        kind = kind_of(called(name, place), inner, place)
         if not kind and name in schema.get("required", []):
             raise NoValues(f"{name}: {_why_none(inner)}")
-        found[name] = _parameter(name, inner, kind, entities, depth) if kind else None
+        words = f"{owner} {spoken(name)}" if owner and said[spoken(name)] > 1 else spoken(name)
+        found[name] = _parameter(name, words, inner, kind, place, said) if kind else None
     return found
 
 
-def _why_none(schema: dict[str, Any]) -> str:
+def _why_none(schema: Schema) -> str:
     if "pattern" in schema:
         return f"a text of the pattern {schema['pattern'][:40]}"
+    if types_of(schema) == ("string",):
+        asked = {key: schema[key] for key in ("minLength", "maxLength") if key in schema}
+        return f"a text with {asked}" if asked else "code, or another text that nobody says"
+    if "array" in types_of(schema) and "object" in types_of(schema.get("items", {"type": "null"})):
+        return "a list of objects of any fields"
     return "an object of any fields" if "object" in types_of(schema) else "a value of no type that can be said"
 
 
-def _parameter(name: str, schema: dict[str, Any], kind: str, entities: Entities, depth: int) -> dict[str, Any]:
+def _parameter(name: str, words: str, schema: Schema, kind: str, place: Place, said: Counter[str]) -> dict[str, Any]:
+    """The entry of one parameter. `words`: what users call it."""
     if kind.startswith("object"):
-        fields = schema if kind == "object" else plain(schema["items"], name, entities, depth)
-        return {"values": kind, "fields": _parameters(fields, entities, depth + 1)}
-    said = name.replace("_", " ")
+        fields = schema if kind == "object" else schema["items"]
+        return {"values": kind, "fields": _parameters(fields, place.within(name, fields), spoken(name), said)}
 
     def filled(templates: dict[str, list[str]]) -> dict[str, list[str]]:
-        return {side: [template.replace("{name}", said) for template in each] for side, each in templates.items()}
+        return {side: [template.replace("{name}", words) for template in each] for side, each in templates.items()}
 
+    entry: dict[str, Any] = {"values": kind, "ask": words}
     if kind != "bool":
-        return {"values": kind, "phrases": filled(PHRASES)}
+        return entry | {"phrases": filled(PHRASES)}
     yes, no = filled(YES), filled(NO)
-    return {"values": kind, "phrases": {side: {"true": yes[side], "false": no[side]} for side in yes}}
-
-
-def _kind(name: str, schema: dict[str, Any], entities: Entities, depth: int) -> str:
-    """The kind of value (stages/synthesis/values.py) of a schema with one type; "" where none can be invented."""
-    types = [kind for kind in types_of(schema) if kind != "null"]
-    kind = "string" if "string" in types else types[0] if types else ""
-    if "enum" in schema:
-        return "enum" if any(isinstance(value, str | int | float) for value in schema["enum"]) else ""
-    if kind == "object":
-        return "object" if _can_be_said(schema, entities, depth) else ""
-    if kind == "array":
-        return _list_kind(name, schema, entities, depth)
-    if kind == "boolean":
-        return "bool"
-    if kind in ("integer", "number"):
-        return _number_kind(name, schema, kind)
-    return _text_kind(name, schema, entities) if kind == "string" and "pattern" not in schema else ""
-
-
-def _can_be_said(schema: dict[str, Any], entities: Entities, depth: int) -> bool:
-    """Whether an object has fields, and values for all that it needs."""
-    if depth >= MAX_DEPTH or not schema.get("properties"):
-        return False
-    try:
-        return any(_parameters(schema, entities, depth + 1).values())
-    except NoValues:
-        return False
-
-
-def _list_kind(name: str, schema: dict[str, Any], entities: Entities, depth: int) -> str:
-    items = plain(schema.get("items", {}), name, entities, depth)
-    inner = _kind(name.removesuffix("s"), items, entities, depth + 1) if "prefixItems" not in schema else ""
-    nested = inner.startswith("objects") or (inner.startswith("list") and "object" in inner)
-    if not inner or nested or depth >= MAX_DEPTH:
-        return ""
-    fewest = max(1, int(schema.get("minItems", 1)))
-    most = max(fewest, min(2, int(schema.get("maxItems", 2))))
-    return f"{'objects' if inner.startswith('object') else f'list:{inner}'}:{fewest}-{most}"
-
-
-def _number_kind(name: str, schema: dict[str, Any], kind: str) -> str:
-    step = 1 if kind == "integer" else 0
-    low = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf) + step)
-    high = schema.get("maximum", schema.get("exclusiveMaximum", math.inf) - step)
-    if low == -math.inf:
-        low = next((start for start in (1, 0) if start < high), high - 30)
-    if high == math.inf:
-        high = low + 30
-    least, most = math.ceil(low), math.floor(high)
-    measure = MEASURES & set(re.findall("[a-z]+", _words(name)))
-    if least <= most if kind == "integer" else least + 2 <= most and not measure:
-        return f"int:{least}-{most}"
-    return f"number:{low}-{high}" if kind == "number" and low <= high else ""
-
-
-def _text_kind(name: str, schema: dict[str, Any], entities: Entities) -> str:
-    if schema.get("format") in FORMATS:
-        return FORMATS[schema["format"]]
-    words = re.findall("[a-z]+", _words(name))
-    if words and words[-1] == "id":
-        return f"id:{(words[0] + 'xx')[:2].upper()}:{'_'.join(words)}"
-    for word in reversed(words):
-        if word in entities or word in ("email", "phone"):
-            return word
-        if word in SYNONYMS:
-            return SYNONYMS[word]
-    return "person" if words and words[-1] == "name" else "topic"
-
-
-def _words(name: str) -> str:
-    """A name in lower-case words: startDate and START_DATE are "start_date"."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return entry | {"phrases": {side: {"true": yes[side], "false": no[side]} for side in yes}}
 
 
 def simulate(world: World, /, **arguments: Any) -> dict[str, Any]:

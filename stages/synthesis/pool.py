@@ -113,7 +113,9 @@ def _load_file(file: Path, entities: Entities) -> tuple[list[PoolTool], list[Lin
             domain=file.stem,
             intents=_sides(_field(entry, "intents", where), f"{where}.intents"),
             noun=entry.get("noun", tool.name.replace("_", " ")),
-            parameters=_parameters(tool.schema, entry.get("parameters", {}), entities, f"{where}.parameters"),
+            parameters=_parameters(
+                generic.settled_parameters(tool, entities), entry.get("parameters", {}), entities, f"{where}.parameters"
+            ),
             function=_function(simulation, tool.name) if simulation else generic.simulate,
         )
     linked = spoken.get("links", [])
@@ -190,18 +192,18 @@ def _parameters(
         entry = _field(spoken, name, where)
         if entry is None and name not in schema.get("required", []):
             continue  # nobody could say it
-        inner = generic.plain(inner, name, entities)
         here = f"{where}.{name}"
         kind = _field(entry, "values", here)
         if not known(kind, entities):
             raise UserError(f"{here}.values: found {kind!r}, expected an entity list or a kind of value")
         element, options = item_of(kind, inner)
-        if element == "enum" and "enum" not in options:
-            raise UserError(f"{here}.values: found {kind!r}, expected an enum in the tool's schema")
+        if element in ("enum", "pattern") and element not in options:
+            one = f"an {element}" if element == "enum" else f"a {element}"
+            raise UserError(f"{here}.values: found {kind!r}, expected {one} in the tool's schema")
         fields: tuple[Parameter, ...] = ()
         phrases: dict[str, Any] = {}
         if kind.startswith("object"):
-            nested = inner if kind == "object" else generic.plain(inner.get("items", {}), name, entities)
+            nested = inner if kind == "object" else inner.get("items", {})
             fields = _parameters(nested, _field(entry, "fields", here), entities, f"{here}.fields")
         else:
             phrases = _sides(_field(entry, "phrases", here), f"{here}.phrases", kind == "bool")

@@ -1,9 +1,10 @@
 """Argument values: how one is drawn for a parameter, how it is said, and how it is recognised in a text [O].
 
 A kind (see `Parameter.kind`) is an entity list of data/entities.json or one of `int:A-B`, `number:A-B`, `date`, `time`,
-`datetime`, `email`, `phone`, `enum`, `bool`, `id:PREFIX:table`, `list:<kind>:A-B`, `object`, `objects:A-B`. `side` is
-"train" or "test": the two draw from disjoint entity lists, from different years and, since addresses are made of names,
-from disjoint e-mail addresses; numbers, times and ids share their ranges.
+`datetime`, `email`, `phone`, `enum`, `pattern`, `bool`, `id:PREFIX:table`, one of GENERATED, `list:<kind>:A-B`,
+`object`, `objects:A-B`. `side` is "train" or "test": the two draw from disjoint entity lists, from different years and,
+since addresses are made of names, from disjoint e-mail addresses; numbers, times and what is generated share their
+ranges. Of a list only the values that fit the schema's pattern and lengths are drawn.
 """
 
 import math
@@ -14,6 +15,7 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from itool.toolcall.values import scalars
+from stages.synthesis.patterns import LONGEST, NotGenerated, text_of
 
 Entities = dict[str, dict[str, list[str]]]  # kind -> side -> values
 Number = TypeVar("Number", int, Fraction)
@@ -21,7 +23,19 @@ Number = TypeVar("Number", int, Fraction)
 YEAR = {"train": 2025, "test": 2026}
 MAIL_HOSTS = ("mail.com", "example.org", "inbox.net")
 OPTIONAL = 0.35  # how often a user gives an optional parameter
-PATTERNS = {
+FIT_A_PATTERN = 5  # values of a list that must match a pattern, or texts are made from it
+REDRAWN = 100  # times that a list gets one more value, until it is as long as its schema asks
+GENERATED = {
+    "token": "[a-z][a-z0-9]{9}",
+    "hex": "[0-9a-f]{10}",
+    "long_hex": "[0-9a-f]{40}",
+    "uuid": "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+    "version": r"[1-9]\.[0-9]\.[0-9]",
+    "rgb": "#[0-9A-F]{6}",
+    "cell": "[A-H][1-9][0-9]",
+    "cells": "[A-D][1-9]:[E-H][1-9][0-9]",
+}
+PATTERNS = GENERATED | {
     "int": r"-?\d+",
     "number": r"-?\d+(?:\.\d+)?",
     "date": r"\d{4}-\d{2}-\d{2}",
@@ -83,7 +97,28 @@ def known(kind: Any, entities: Entities) -> bool:
         return False
     if head == "id":
         return re.fullmatch("[A-Z]{2}:[a-z_]+", rest) is not None
-    return kind in ("date", "time", "datetime", "email", "phone", "enum", "bool", "object") or kind in entities
+    written = ("date", "time", "datetime", "email", "phone", "enum", "pattern", "bool", "object")
+    return kind in written or kind in GENERATED or kind in entities
+
+
+def fits(value: str, schema: dict[str, Any]) -> bool:
+    """Whether a text has the pattern and the length that a schema asks for."""
+    long_enough = schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf)
+    return long_enough and ("pattern" not in schema or re.search(schema["pattern"], value) is not None)
+
+
+def drawable(kind: str, schema: dict[str, Any], entities: Entities) -> bool:
+    """Whether the texts of a kind fit the schema: all that are made, and of a list enough on both sides."""
+    if not {"pattern", "minLength", "maxLength"} & schema.keys():
+        return True
+    try:
+        if kind in entities:
+            least = FIT_A_PATTERN if "pattern" in schema else 1
+            return all(sum(fits(value, schema) for value in entities[kind][side]) >= least for side in YEAR)
+        rngs = [random.Random(seed) for seed in range(3)]
+        return all(fits(_draw_plain(kind, schema, entities, side, rng), schema) for side in YEAR for rng in rngs)
+    except (NotGenerated, re.error):
+        return False
 
 
 def draw(parameter: Parameter, entities: Entities, side: str, rng: random.Random) -> Any:
@@ -116,6 +151,9 @@ def _draw_plain(kind: str, schema: dict[str, Any], entities: Entities, side: str
         for _ in range(rng.randint(*bounds(count, int))):
             item = _draw_plain(inner, schema.get("items", {}), entities, side, rng)
             items += [item] if item not in items else []
+        for _ in range(REDRAWN if len(items) < schema.get("minItems", 0) else 0):
+            item = _draw_plain(inner, schema.get("items", {}), entities, side, rng)
+            items += [item] if item not in items and len(items) < schema["minItems"] else []
         return items
     if head == "int":
         return rng.randint(*bounds(rest, int))
@@ -142,7 +180,11 @@ def _draw_plain(kind: str, schema: dict[str, Any], entities: Entities, side: str
         return rng.choice([value for value in schema["enum"] if value is not None])
     if kind == "bool":
         return rng.random() < 0.5
-    return rng.choice(entities[kind][side])
+    if kind == "pattern":
+        return text_of(schema["pattern"], rng, schema.get("minLength", 0), schema.get("maxLength", LONGEST))
+    if kind in GENERATED:
+        return text_of(GENERATED[kind], rng)
+    return rng.choice([value for value in entities[kind][side] if fits(value, schema)] or entities[kind][side])
 
 
 def words(value: Any) -> str:
@@ -190,9 +232,22 @@ def mentions(parameter: Parameter, text: str, entities: Entities) -> bool:
     if kind == "enum" or kind in entities:
         options = schema["enum"] if kind == "enum" else entities[kind]["train"] + entities[kind]["test"]
         return any(contains(text, phrase.replace("{}", words(option))) for phrase in phrases for option in options)
+    if kind == "pattern":
+        return any(_holds(text, phrase, schema) for phrase in phrases)
     pattern = PATTERNS[kind.partition(":")[0]]
     templates = [re.escape(phrase).replace(re.escape("{}"), pattern) for phrase in phrases]
     return any(re.search(rf"\b{template}\b", text) for template in templates)
+
+
+def _holds(text: str, phrase: str, schema: dict[str, Any]) -> bool:
+    """Whether the phrase stands in the text around some words that fit the schema."""
+    before, after = phrase.split("{}")
+    rests = [text[found.end() :] for found in re.finditer(rf"\b{re.escape(before)}", text)]
+    return any(
+        rest.startswith(after, end.start()) and fits(rest[: end.start()], schema)
+        for rest in rests
+        for end in re.finditer(r"(?<=\S)(?!\w)", rest[:LONGEST])
+    )
 
 
 def item_of(kind: str, schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
