@@ -217,6 +217,8 @@ def test_the_recipe_of_it0_has_no_iterations(project):
 def test_stages_of_different_recipes_are_an_error():
     same = {"a": {"model": {"path": "base"}, "engine.batch": 4}, "b": {"model": {"path": "base"}, "engine.batch": 4}}
     assert parameters(same) == {"model": {"path": "base"}, "engine": {"batch": 4}}
+    for sources in ({}, {"old.jsonl": 0.2}):
+        assert parameters({"a": {"synthesis": {"sources": sources}}}) == {"synthesis": {"sources": sources}}
     with pytest.raises(UserError, match=r"dvc.lock: engine.batch: found 8 for b, and 4 for a; run dvc repro"):
         parameters(same | {"b": {"engine.batch": 8}})
 

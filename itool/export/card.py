@@ -133,16 +133,15 @@ def parameters(stages: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
     Raises UserError when two stages ran with different values of one: the model then has no one recipe.
     """
-    by: dict[str, tuple[str, Any]] = {}
+    by: dict[tuple[str, ...], tuple[str, Any]] = {}
     for stage, values in stages.items():
-        for key, value in flat(values):
-            first, known = by.setdefault(key, (stage, value))
+        for keys, value in flat(values):
+            first, known = by.setdefault(keys, (stage, value))
             if known != value:
-                found = f"{LOCK}: {key}: found {value!r} for {stage}, and {known!r} for {first}"
+                found = f"{LOCK}: {'.'.join(keys)}: found {value!r} for {stage}, and {known!r} for {first}"
                 raise UserError(f"{found}; run dvc repro, so that one recipe makes the model")
     nested: dict[str, Any] = {}
-    for key, (_, value) in by.items():
-        *sections, last = key.split(".")
+    for (*sections, last), (_, value) in by.items():
         inner = nested
         for section in sections:
             inner = inner.setdefault(section, {})
@@ -150,13 +149,18 @@ def parameters(stages: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return nested
 
 
-def flat(values: dict[str, Any], before: str = "") -> Iterable[tuple[str, Any]]:
-    """Every value under its dotted key."""
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value
+def flat(values: dict[str, Any]) -> Iterable[tuple[tuple[str, ...], Any]]:
+    """Every value with the keys that lead to it. DVC joins keys with dots at the top; further down one may hold dots."""
+    for name, value in values.items():
+        yield from _leaves(tuple(name.split(".")), value)
+
+
+def _leaves(keys: tuple[str, ...], value: Any) -> Iterable[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves((*keys, key), inner)
+    else:
+        yield keys, value
 
 
 def yaml_text(values: dict[str, Any]) -> str:
