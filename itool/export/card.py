@@ -150,7 +150,7 @@ def parameters(stages: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def flat(values: dict[str, Any]) -> Iterable[tuple[tuple[str, ...], Any]]:
-    """Every value with the keys that lead to it. DVC joins keys with dots at the top; further down one may hold dots."""
+    """Every value with the keys that lead to it. DVC joins keys at the top with dots, and none further down."""
     for name, value in values.items():
         yield from _leaves(tuple(name.split(".")), value)
 
