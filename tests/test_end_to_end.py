@@ -153,16 +153,16 @@ def test_a_truncated_parquet_ends_in_one_line(project: Path) -> None:
     assert (project / "report/report.md").read_bytes() == before
 
 
-def test_a_broken_tool_schema_ends_in_one_line(project: Path) -> None:
+def test_a_broken_tool_file_ends_in_one_line(project: Path) -> None:
     path = project / "data/tools/weather.json"
     text = path.read_text()
     try:
-        path.write_text(text.replace('"type": "object"', '"type": "thing"', 1))
+        path.write_text(text.replace('"name":', '"name"', 1))
         done = stage(project, "stages.synthesis.run")
     finally:
         path.write_text(text)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert "data/tools/weather.json" in done.stderr
-    assert "thing" in done.stderr
+    assert "not JSON" in done.stderr
     assert (project / "data/synthesis/train.parquet").exists()

@@ -220,6 +220,8 @@ def parameter(schema: Any, **beside: Any) -> Any:
         ),
         ({"type": "number", "minimum": "3", "maximum": [4]}, {"type": "number", "minimum": 3}),
         ({"type": "string", "description": ["x"]}, {"type": "string"}),
+        ({"type": "string", "pattern": "["}, {"type": "string"}),
+        ({"type": "string", "pattern": "^\\p{L}+$"}, {"type": "string"}),
     ],
 )
 def test_faults_that_are_repaired_and_told(written: Any, meant: Any) -> None:

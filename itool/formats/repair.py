@@ -124,7 +124,18 @@ def _older_words(schema: Schema, tell: Tell) -> Schema:
         if key in new and not isinstance(new[key], str):
             tell("annotation corrected", f".{key}: {json.dumps(new[key])[:60]}")
             del new[key]
+    if "pattern" in new and not _is_pattern(new["pattern"]):
+        tell("pattern left out", f".pattern: {json.dumps(new.pop('pattern'))[:60]}")
     return new
+
+
+def _is_pattern(text: str) -> bool:
+    """Whether Python reads a regular expression. Some of JavaScript's it does not."""
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def _number(value: Any) -> int | float | None:
