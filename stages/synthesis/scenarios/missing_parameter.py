@@ -1,6 +1,7 @@
 """A required parameter is not said; the right answer is to ask for it."""
 
 from itool.toolcall.types import Kind, Reference
+from itool.toolcall.wording import asks_for
 from stages.synthesis.dialogue import Dialogue, Sample, said_by
 from stages.synthesis.lengths import Problem
 from stages.synthesis.pool import PoolTool
@@ -42,9 +43,9 @@ def _askable(tool: PoolTool) -> list[str]:
 
 
 def _question(step: Step, missing: tuple[str, ...]) -> str:
-    """Asks for the parameters by their names; by friendlier words only where these contain the name."""
+    """Asks for the parameters by their names; by friendlier words only where the checker finds the name in these."""
     asked = []
     for name in missing:
         plain, ask = name.replace("_", " "), step.tool.parameter(name).ask
-        asked.append(f"the {ask if plain in ask else plain}")
+        asked.append(f"the {ask if plain in ask or asks_for(f'What is the {ask}?', name) else plain}")
     return f"What is {' and '.join(asked)}?"
