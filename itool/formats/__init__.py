@@ -26,7 +26,7 @@ from itool.formats import (
     when2call,
     xlam,
 )
-from itool.formats.conversation import Conversation, checked, tasks_of
+from itool.formats.conversation import checked, tasks_of
 from itool.formats.notes import Notes
 from itool.formats.records import point, records
 from itool.toolcall.types import Task
@@ -105,6 +105,3 @@ def layout_of(record: Any, form: str, where: str) -> str:
             return name
     keys = ", ".join(map(str, list(record)[:8]))
     raise UserError(f"{where}: found an object with {keys or 'nothing'}, expected a conversation ({', '.join(names)})")
-
-
-__all__ = ["LAYOUTS", "Conversation", "Notes", "checked", "read_conversations", "tasks_of"]

@@ -7,8 +7,10 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
 from pathlib import Path
-from types import ModuleType, NoneType, UnionType
+from types import CodeType, ModuleType, NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from itool.errors import UserError, one_line
@@ -34,14 +36,23 @@ def tool_specs(path: Path) -> list[dict[str, Any]]:
     return specs
 
 
+class _Anew(SourceFileLoader):
+    """Imports a file as it is now: it reads no compiled file, and writes none beside it."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(read_text(self.path), self.path)
+
+
 def _imported(path: Path) -> ModuleType:
-    """The file as a module. It is compiled anew, and nothing is written beside it."""
-    code = read_text(path)
-    module = ModuleType(MODULE)
+    """The file as a module."""
+    loader = _Anew(MODULE, str(path))
+    module = module_from_spec(ModuleSpec(MODULE, loader, origin=str(path)))
     module.__file__ = str(path)
     sys.modules[MODULE] = module  # data classes look their module up there
     try:
-        exec(compile(code, str(path), "exec"), vars(module))
+        loader.exec_module(module)
+    except UserError:
+        raise
     except SystemExit:
         raise UserError(f"{path}: found an exit while it was imported, expected functions") from None
     except Exception as error:

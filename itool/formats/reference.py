@@ -28,7 +28,8 @@ def reference_of(
     if asked := [each for each in required if asks_for(text, each[1])]:
         return Reference(Kind.QUESTION, parameters=tuple(asked), text=text)
     if results := _results(history):
-        told = [value for value in _values(results) if tells_value(told_part(text), value)]
+        part = told_part(text)
+        told = [value for value in _values(results) if tells_value(part, value)]
         return Reference(Kind.REPORT if told else Kind.UNJUDGED, values=tuple(told), text=text)
     return Reference(Kind.REFUSAL if tools and refuses(text) else Kind.UNJUDGED, text=text)
 
