@@ -95,6 +95,21 @@ class Engine(Section):
     server: Server
 
 
+class Writer(Section):
+    """The language model that words requests, and judges them."""
+
+    model: str | None  # a folder, answered by engine.kind; or with a url the name of a served model
+    url: str | None  # of an OpenAI-compatible endpoint, up to and with /v1
+    key: str | None  # the environment variable that holds the endpoint's key
+    temperature: float = Field(ge=0.0)
+    max_tokens: int = Count  # of a reply
+    attempts: int = Count  # replies asked for one request, until one says what it must
+    languages: list[str] = Field(min_length=1)  # of the requests
+    concurrency: int = Count  # requests in flight
+    timeout: float = Positive  # seconds for one request
+    retries: int = Field(ge=0)  # after a failed request
+
+
 class Synthesis(Section):
     seed: int = Seed
     tools: str  # a folder of tool files with phrases and simulation, or one JSON file of the user's own tools
@@ -102,6 +117,8 @@ class Synthesis(Section):
     format: str  # of the conversations: auto, or one of itool/formats
     sources: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]]  # file of the folder -> share that is taken of it
     simulate: bool  # False: no tasks but those of the conversations
+    writer: Literal["phrases", "model"]  # what words the users' requests
+    judge: Literal["none", "model"]  # whether a model must understand a request as it is meant
     train: int = Field(ge=0)  # tasks for supervised warm-up
     explore: int = Field(ge=0)  # tasks for exploration, disjoint from train
     validation: int = Count
@@ -216,6 +233,7 @@ class Params(Section):
     model: Model
     engine: Engine
     synthesis: Synthesis
+    writer: Writer
     training: Training
     decay: Decay
     warmup: Warmup

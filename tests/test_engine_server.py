@@ -1,6 +1,5 @@
 """The server engine against a real vLLM server on loopback, and against small HTTP servers that misbehave."""
 
-import json
 import os
 import signal
 import socket
@@ -9,12 +8,11 @@ import sys
 import threading
 import time
 import urllib.request
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 
 import pytest
 import torch
+from fake_server import Fake
 from test_engine_transformers import full_logprobs
 from tiny_model import END, ENGINE, PEAKED, VLLM_SHAPE, save_model
 from transformers import AutoModelForCausalLM
@@ -191,48 +189,6 @@ def test_a_server_that_dies_in_the_middle_is_one_line(server, folder):
     with pytest.raises(UserError, match=r"no answer after 2 attempts .*dvc repro goes on from there") as error:
         dying.generate(requests, Sampling(200, 1.0))
     assert "\n" not in str(error.value)
-
-
-class Fake(ThreadingHTTPServer):
-    """Answers every completion with `answer(body)`, after `statuses` in turn; counts requests and those in flight."""
-
-    daemon_threads = True
-
-    def __init__(self, answer, statuses=(), pause=0.0):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answer, self.statuses, self.pause = answer, list(statuses), pause
-        self.asked = self.in_flight = self.most = 0
-        self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.reply(200, {"data": [{"id": "model"}]})
-
-    def do_POST(self):
-        server = self.server
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with server.lock:
-            server.asked += 1
-            server.in_flight += 1
-            server.most = max(server.most, server.in_flight)
-            status = server.statuses.pop(0) if server.asked > 1 and server.statuses else 200  # the first is the probe
-        time.sleep(server.pause)
-        with server.lock:
-            server.in_flight -= 1
-        self.reply(status, server.answer(body) if status == 200 else {"error": {"message": "out of order"}})
-
-    def reply(self, status, answer):
-        data = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        with suppress(BrokenPipeError):  # the engine gave up
-            self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
 
 
 def choice(**changes):

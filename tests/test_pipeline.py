@@ -15,7 +15,8 @@ from itool import paths
 from tests.smoke import ROOT
 
 CARRIERS = {
-    f"itool/{name}.py" for name in ("__init__", "log", "cli", "errors", "files", "artifacts", "paths", "params")
+    f"itool/{name}.py"
+    for name in ("__init__", "log", "cli", "errors", "files", "endpoint", "artifacts", "paths", "params")
 }
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 

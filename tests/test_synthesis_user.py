@@ -92,6 +92,8 @@ def params(**changes):
         "format": "auto",
         "sources": {},
         "simulate": True,
+        "writer": "phrases",
+        "judge": "none",
         "train_wording": 0.5,
         "new_wording": 0.5,
         "typos": 0.3,

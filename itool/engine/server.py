@@ -1,37 +1,25 @@
 """The engine over an OpenAI-compatible server that takes and returns token ids (vLLM's `return_token_ids`).
 
-One request of ours is one HTTP request; `engine.server.concurrency` of them are in flight. Failures that may pass (no
-connection, a time-out, 429 and 5xx) are tried again after growing pauses [O]. The model asked for is the model folder
-as params.yaml and the stages name it, which is the name that vLLM gives a model started as `--model data/models/it0`.
-A PEFT adapter is asked for by its contents as well, or a server would go on with the one that it was handed before.
+One request of ours is one HTTP request; `engine.server.concurrency` of them are in flight [O]. The model asked for is
+the model folder as params.yaml and the stages name it, which is the name that vLLM gives a model started as
+`--model data/models/it0`. A PEFT adapter is asked for by its contents as well, or a server would go on with the one
+that it was handed before.
 
 Log-probabilities are those of the distribution sampled from, as of the other engines: at a temperature other than 0 and
 1 the server must run with `--logprobs-mode processed_logprobs`, which is checked before the first such call [O].
 """
 
-import asyncio
 import hashlib
-import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import aiohttp
-from aiohttp_retry import ExponentialRetry, RetryClient
 from pydantic import BaseModel, Field, ValidationError
 
 from itool import params
+from itool.endpoint import Endpoint
 from itool.engine.base import SEEDS, Completion, Ids, Prefix, Request, Sampling, inputs_of, is_adapter
-from itool.errors import UserError, one_line
-
-PAUSE = 0.25  # seconds before the second attempt, twice as long before each next one
-PASSING = (aiohttp.ClientError, asyncio.TimeoutError)  # what may go away
-
-
-async def whole(response: aiohttp.ClientResponse) -> bool:
-    """Reads the body, so that a connection lost in the middle of it is tried again as well."""
-    await response.read()
-    return True
+from itool.errors import UserError
 
 
 class TokenLogprob(BaseModel):
@@ -74,8 +62,8 @@ class ServerEngine:
 
     def __init__(self, model_dir: str | Path, engine_params: params.Engine, end_ids: Collection[int]) -> None:
         self.end_ids = frozenset(end_ids)
-        self.server = engine_params.server
-        self.url = self.server.url.rstrip("/")
+        self.endpoint = Endpoint(engine_params.server, "engine.server.url")
+        self.url = self.endpoint.url
         self.model = name_of(Path(model_dir))
         self.processed = False  # known to return log-probabilities of the distribution sampled from
         self._find(Path(model_dir))
@@ -146,7 +134,7 @@ class ServerEngine:
 
     def _find(self, folder: Path) -> None:
         """Makes sure that the server has the model."""
-        served = self._run([("GET", "/models", None)])[0]
+        served = self.endpoint.send([("GET", "/models", None)])[0]
         try:
             names = [entry["id"] for entry in served["data"]]
             serves = ", ".join(names)
@@ -155,7 +143,9 @@ class ServerEngine:
         if self.model in names:
             return
         if is_adapter(folder):
-            self._run([("POST", "/load_lora_adapter", {"lora_name": self.model, "lora_path": str(folder.resolve())})])
+            self.endpoint.send(
+                [("POST", "/load_lora_adapter", {"lora_name": self.model, "lora_path": str(folder.resolve())})]
+            )
             return
         raise UserError(
             f"{self.url}: serves {serves}; expected {self.model}: start the server on that folder, e.g. "
@@ -193,7 +183,7 @@ class ServerEngine:
             "repetition_penalty": 1.0,
         }
         answers = []
-        for answer in self._run([("POST", "/completions", always | body) for body in bodies]):
+        for answer in self.endpoint.send([("POST", "/completions", always | body) for body in bodies]):
             try:
                 answers.append(Answer.model_validate(answer))
             except ValidationError as error:
@@ -209,41 +199,3 @@ class ServerEngine:
                 if len(choice.token_ids) != len(choice.logprobs.token_logprobs):
                     raise UserError(f"{self.url}/completions: answer: not one log-probability for each token id")
         return answers
-
-    def _run(self, requests: list[tuple[str, str, Any]]) -> list[Any]:
-        return asyncio.run(self._send(requests)) if requests else []
-
-    async def _send(self, requests: list[tuple[str, str, Any]]) -> list[Any]:
-        """The JSON answers to (method, path, body), in order; the first failure that stays ends all."""
-        free = asyncio.Semaphore(self.server.concurrency)
-        again = ExponentialRetry(
-            attempts=self.server.retries + 1,
-            start_timeout=PAUSE,
-            statuses={429},
-            exceptions=set(PASSING),
-            evaluate_response_callback=whole,
-        )
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=self.server.timeout)
-        )
-
-        async def send(client: RetryClient, method: str, path: str, body: Any) -> Any:
-            async with free, client.request(method, self.url + path, json=body) as response:
-                text = await response.text()
-                if response.status >= 400:
-                    raise UserError(f"{self.url}{path}: status {response.status}: {' '.join(text.split())[:300]}")
-                try:
-                    return json.loads(text)
-                except ValueError:
-                    return text  # a new adapter is confirmed in words
-
-        async with RetryClient(session, retry_options=again) as client:
-            try:
-                return await asyncio.gather(*(send(client, *request) for request in requests))
-            except PASSING as error:
-                raise UserError(
-                    f"{self.url}: no answer after {self.server.retries + 1} attempts ({one_line(error)}); expected a "
-                    "running server (engine.server.url); what is finished is kept, and dvc repro goes on from there"
-                ) from None
-            finally:
-                await session.close()

@@ -140,7 +140,7 @@ class ChatTemplate:
         messages = with_ids(messages)
         shown = [_plain(spec) if self.plain_types else spec for spec in tools]
         if self.as_text:
-            messages = [_with_text_arguments(message) for message in messages]
+            messages = [with_text_arguments(message) for message in messages]
         try:
             text: str = self.tokenizer.apply_chat_template(
                 messages,
@@ -250,7 +250,7 @@ def _plain(value: Any) -> Any:
     return plain
 
 
-def _with_text_arguments(message: dict[str, Any]) -> dict[str, Any]:
+def with_text_arguments(message: dict[str, Any]) -> dict[str, Any]:
     """A message whose calls have their arguments as JSON texts."""
     if not message.get("tool_calls"):
         return message

@@ -1,8 +1,7 @@
 """The stage `exploration`: search trees for the tasks that selection kept."""
 
-import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +12,7 @@ from itool.cli import command_line
 from itool.engine import open_engine
 from itool.engine.environment import environment, model_files
 from itool.errors import UserError
+from itool.files import fingerprint
 from itool.log import Progress, log
 from itool.toolcall.prompt import open_prompter
 from stages.exploration.search import explore, node_rows
@@ -83,15 +83,6 @@ def scratch_folder(iteration: str, settings: params.Params, inputs: Sequence[Pat
     for other in set(scratch.parent.glob("*")) - {scratch}:
         shutil.rmtree(other)
     return scratch
-
-
-def fingerprint(values: Iterable[object], paths: Iterable[Path]) -> str:
-    """A short hash of values and of the names and bytes of files."""
-    digest = hashlib.blake2b(repr(list(values)).encode(), digest_size=8)
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(f"{path.name} {hashlib.file_digest(file, 'blake2b').hexdigest()}".encode())
-    return digest.hexdigest()
 
 
 def told(progress: Progress) -> Callable[[Sequence[Tree], int, int], None]:

@@ -3,7 +3,7 @@
 import math
 import random
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from itool.errors import UserError
@@ -24,6 +24,8 @@ from stages.synthesis.world import SimulationError
 
 SURPLUS = 1.1  # candidates drawn for each task still wanted
 ROUNDS = 8  # of drawing until every scenario of every split is full
+# What the candidates of a round go through after verification: each comes out, perhaps changed, or is rejected.
+Pass = Callable[[Sequence[Sample]], list[Sample | Rejection]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,12 @@ def parts_of(params: Synthesis, pool: Pool, unseen: Set[str], validation_only: S
 
 
 def synthesise(
-    params: Synthesis, pool: Pool, limits: Limits, unseen: Set[str], validation_only: Set[str] = frozenset()
+    params: Synthesis,
+    pool: Pool,
+    limits: Limits,
+    unseen: Set[str],
+    validation_only: Set[str] = frozenset(),
+    passes: Sequence[Pass] = (),
 ) -> tuple[list[Sample], list[Rejection]]:
     """Samples for all splits, and what was rejected.
 
@@ -76,6 +83,8 @@ def synthesise(
                     rejected.append(found)
         if not drawn:
             break
+        for each in passes:
+            drawn = passed(drawn, each, rejected)
         reasons = duplicates([text_of(sample.task) for _, sample in kept + drawn])[len(kept) :]
         for (part, sample), reason in zip(drawn, reasons, strict=True):
             key = (part, sample.task.scenario)
@@ -88,6 +97,18 @@ def synthesise(
         if (found_count := have[part, scenario]) < count:
             log.warning("%s: %s: only %d of %d tasks could be made of these tools", part, scenario, found_count, count)
     return [sample for _, sample in kept], rejected
+
+
+def passed(drawn: list[tuple[str, Sample]], through: Pass, rejected: list[Rejection]) -> list[tuple[str, Sample]]:
+    """The candidates, with their parts, that come out of a pass. The others are added to `rejected`."""
+    results = zip(drawn, through([sample for _, sample in drawn]), strict=True)
+    kept = []
+    for (part, _), result in results:
+        if isinstance(result, Rejection):
+            rejected.append(result)
+        else:
+            kept.append((part, result))
+    return kept
 
 
 def quotas(params: Synthesis, part: Part) -> dict[str, int]:

@@ -9,6 +9,7 @@ from stages.synthesis.dialogue import Sample
 from stages.synthesis.values import Entities, identities
 from stages.synthesis.verify import Rejection
 
+LAYERS = ("format", "execution", "semantics", "duplicate")  # all candidates may fail at
 MEASURED = 20_000  # tasks of a split that are read for diversity and overlap
 SPLITS = ("train", "explore", "validation", "test_seen", "test_unseen")
 SPLIT_PAIRS = [(a, b) for a in SPLITS[:3] for b in SPLITS[3:]] + [
@@ -55,7 +56,7 @@ def metrics(samples: Sequence[Sample], tally: Tally, entities: Entities) -> dict
         "tasks": {split: _counted(tally.tasks, split) for split in SPLITS},
         "complex": {split: tally.complex[split] for split in SPLITS},
         "rejected": {"all": tally.rejected.total()}
-        | {layer: _by_second(tally.rejected, layer) for layer in ("format", "execution", "semantics", "duplicate")},
+        | {layer: _by_second(tally.rejected, layer) for layer in (*LAYERS, *_others(tally.rejected))},
         "diversity": {split: _diversity([text_of(task) for task in tally.first[split]]) for split in SPLITS},
         "overlap": _overlap(samples, tally.first, entities),
     }
@@ -68,6 +69,11 @@ def _counted(counts: Counter[tuple[str, str]], first: str) -> dict[str, int]:
 
 def _by_second(counts: Counter[tuple[str, str]], first: str) -> dict[str, int]:
     return dict(sorted((name, count) for (one, name), count in counts.items() if one == first))
+
+
+def _others(rejected: Counter[tuple[str, str]]) -> list[str]:
+    """The layers that only some pipelines have, such as the writer."""
+    return sorted({layer for layer, _ in rejected} - {*LAYERS})
 
 
 def _diversity(texts: list[str]) -> dict[str, float]:

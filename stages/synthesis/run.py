@@ -9,21 +9,23 @@ from pathlib import Path
 
 from itool import paths
 from itool.artifacts import REJECTED, TASKS, LongTable, task_row
+from itool.chat import Replies, open_replies
 from itool.cli import command_line
 from itool.errors import UserError
 from itool.files import whole_folder, write_json
 from itool.log import log
-from itool.params import Synthesis, load
+from itool.params import Params, Synthesis, load
 from itool.toolcall.prompt import open_prompter
 from itool.toolcall.types import Task
 from stages.synthesis.conversations import HeldOut, learn_from
-from stages.synthesis.generate import synthesise
+from stages.synthesis.generate import Pass, fitted, synthesise
 from stages.synthesis.lengths import Limits
 from stages.synthesis.measure import SPLITS, Tally, metrics
-from stages.synthesis.pool import load_pool
+from stages.synthesis.pool import Pool, load_pool
 from stages.synthesis.programs import hold_out
 from stages.synthesis.scenarios import SCENARIOS
 from stages.synthesis.verify import Rejection
+from stages.synthesis.writer import Prompts, Writer, judged, with_written_values
 
 
 def run() -> None:
@@ -34,12 +36,19 @@ def run() -> None:
     prompter = open_prompter(model.path, model)
     limits = Limits(prompter, everything.engine.max_tokens)
     pool = load_pool(params.tools)
+    replies = open_replies(everything) if "model" in (params.writer, params.judge) else None
+    prompts = Prompts()
+    if replies and params.writer == "model":
+        pool = with_written_values(pool, replies, prompts)
     unseen = hold_out(pool, params.unseen_tools, random.Random(f"{params.seed}/unseen"))
     others = replace(pool, tools=tuple(tool for tool in pool.tools if tool.name not in unseen))
     validation_only = hold_out(others, params.validation_tools, random.Random(f"{params.seed}/validation"), least=0)
     counts = (len(pool.tools), len(unseen), len(validation_only))
     log.info("%d tools in the pool, %d of them only for the unseen test split, %d only for validation", *counts)
-    samples, rejected = synthesise(params, pool, limits, unseen, validation_only) if params.simulate else ([], [])
+    passes = passes_of(everything, pool, limits, replies, prompts) if replies else []
+    samples, rejected = (
+        synthesise(params, pool, limits, unseen, validation_only, passes) if params.simulate else ([], [])
+    )
     held = held_out(params, unseen, validation_only)
     sizes = {split: getattr(params, split) for split in SPLITS if split != "test_unseen"}
     users = learn_from(params.conversations, params.format, params.sources, sizes, held, limits)
@@ -48,9 +57,21 @@ def run() -> None:
     with whole_folder(Path(paths.TRAIN).parent) as half_written:
         write_tables(chain(rejected, simulated, users), half_written, tally)
         check_splits(tally, params)
-    write_json(metrics(samples, tally, pool.entities), paths.SYNTHESIS_METRICS)
+    costs = {"writer": replies.costs} if replies else {}
+    write_json(metrics(samples, tally, pool.entities) | costs, paths.SYNTHESIS_METRICS)
     counts = (tally.tasks.total(), tally.users, tally.rejected.total())
     log.info("%d tasks, %d of them from conversations; %d candidates rejected", *counts)
+
+
+def passes_of(params: Params, pool: Pool, limits: Limits, replies: Replies, prompts: Prompts) -> list[Pass]:
+    """What candidates go through with a language model: it words them, they are fitted again, and it judges them."""
+    passes: list[Pass] = []
+    if params.synthesis.writer == "model":
+        writer = Writer(replies, prompts, pool.entities, params.writer.attempts, params.writer.languages)
+        passes += [writer.word, lambda samples: [fitted(sample, limits) for sample in samples]]
+    if params.synthesis.judge == "model":
+        passes.append(lambda samples: judged(samples, replies))
+    return passes
 
 
 def held_out(params: Synthesis, unseen: Set[str], validation_only: Set[str]) -> HeldOut:

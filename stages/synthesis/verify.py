@@ -19,7 +19,9 @@ from stages.synthesis.world import SimulationError
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a candidate was thrown away. Layers: format, execution, semantics, duplicate."""
+    """Why a candidate was thrown away. Layers: format, execution, semantics, duplicate, and with a language
+    model writing.
+    """
 
     scenario: str
     layer: str
