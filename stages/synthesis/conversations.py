@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 
 from itool.artifacts import task_row
 from itool.errors import UserError
@@ -16,8 +17,9 @@ from itool.formats.records import point
 from itool.log import log
 from itool.toolcall.types import Kind, Task
 from stages.synthesis.dedup import near_groups
-from stages.synthesis.lengths import Limits
+from stages.synthesis.lengths import Limits, Problem
 from stages.synthesis.measure import SPLITS, text_of
+from stages.synthesis.processes import in_processes
 from stages.synthesis.verify import Rejection, format_error
 
 WITHHELD = 0.4  # share of a user's tasks that may show held-out tools without a warning
@@ -137,10 +139,9 @@ def with_split(tasks: Sequence[Task], split: str) -> Iterator[Task]:
 def accepted(tasks: Iterator[Task], limits: Limits) -> Iterator[Task | Rejection]:
     """A user's tasks that pass the format layer and fit the model, without repetitions, and why others do not."""
     seen: set[bytes] = set()
-    for task in tasks:
+    for task, problem in in_processes(partial(_with_problem, limits), tasks):
         row = task_row(task)
         key = hashlib.blake2b((row["tools"] + row["messages"]).encode(), digest_size=16).digest()
-        problem = _unchecked(task) or format_error(task) or limits.problem(task)
         if problem:
             yield Rejection(task.scenario, "format", problem[0], f"{task.task_id}: {problem[1]}")
         elif key in seen:
@@ -148,6 +149,10 @@ def accepted(tasks: Iterator[Task], limits: Limits) -> Iterator[Task | Rejection
         else:
             seen.add(key)
             yield task
+
+
+def _with_problem(limits: Limits, task: Task) -> tuple[Task, Problem]:
+    return task, _unchecked(task) or format_error(task) or limits.problem(task)
 
 
 def _told(results: Iterator[Task | Rejection], path: str, held: HeldOut) -> Iterator[Task | Rejection]:
@@ -190,7 +195,7 @@ def _tell_splits(splits: Counter[str], withheld: float) -> None:
         )
 
 
-def _unchecked(task: Task) -> tuple[str, str] | None:
+def _unchecked(task: Task) -> Problem:
     """(reason, detail) of a text with which any other would be right, where answers are measured, or none."""
     if task.reference.kind is Kind.UNJUDGED and task.split != "train":
         return "text that no rule can judge", task.reference.text
