@@ -24,6 +24,7 @@ INPUTS = (
     "data/tools",
     "data/phrases",
     "data/entities.json",
+    "data/prompts",
     "data/conversations.jsonl",
 )
 
