@@ -154,7 +154,7 @@ class Replies:
         """One reply to each chat, in order. `what` names the work in the log."""
         keys = [_key(self.model.identity, chat) for chat in chats]
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.file)) as kept, Progress(what, len(chats), "reply") as progress:
+        with closing(sqlite3.connect(self.file)) as kept, Progress(what, len(chats), "answer") as progress:
             kept.execute("create table if not exists replies (key text primary key, reply text not null)")
             new = {key: chat for key, chat in zip(keys, chats, strict=True) if not _kept(kept, key)}
             progress.skip(len(chats) - len(new))

@@ -57,7 +57,7 @@ def metrics(samples: Sequence[Sample], tally: Tally, entities: Entities) -> dict
         "complex": {split: tally.complex[split] for split in SPLITS},
         "rejected": {"all": tally.rejected.total()}
         | {layer: _by_second(tally.rejected, layer) for layer in (*LAYERS, *_others(tally.rejected))},
-        "diversity": {split: _diversity([text_of(task) for task in tally.first[split]]) for split in SPLITS},
+        "diversity": {split: diversity([text_of(task) for task in tally.first[split]]) for split in SPLITS},
         "overlap": _overlap(samples, tally.first, entities),
     }
 
@@ -76,7 +76,7 @@ def _others(rejected: Counter[tuple[str, str]]) -> list[str]:
     return sorted({layer for layer, _ in rejected} - {*LAYERS})
 
 
-def _diversity(texts: list[str]) -> dict[str, float]:
+def diversity(texts: list[str]) -> dict[str, float]:
     """distinct_n: different word n-grams among all n-grams."""
     shares = {}
     for n in (1, 2, 3):
