@@ -93,7 +93,7 @@ class Served:
             message = choice["message"]
             text, asked = message.get("content") or "", message.get("tool_calls") or []
             calls = [(call["function"]["name"], call["function"]["arguments"]) for call in asked]
-            tokens = [int(usage.get(name, 0)) for name in ("prompt_tokens", "completion_tokens")]
+            tokens = [int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens")]
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             where = f"{self.endpoint.url}/chat/completions"
             raise UserError(f"{where}: found {str(answer)[:200]}, expected choices[0].message") from None

@@ -340,6 +340,11 @@ def test_cleaning_takes_only_a_beginning_and_an_end(text):
     )
 
 
+def test_a_thought_before_a_request_is_no_part_of_it():
+    assert cleaned('<think>\nThey want "it".\n</think>\n\n"Book it."') == "Book it."
+    assert cleaned("<think> it never ends") == ""
+
+
 def test_a_boolean_must_be_said_in_the_words_of_the_draft(samples):
     said = [
         (sample, parameter)

@@ -20,6 +20,7 @@ from itool.engine import seed_of
 from itool.errors import UserError, one_line
 from itool.files import read_json, read_text
 from itool.toolcall.checker import check
+from itool.toolcall.template import THOUGHTS
 from itool.toolcall.types import Answer, Kind
 from stages.synthesis import generic
 from stages.synthesis.dialogue import Sample
@@ -160,8 +161,11 @@ def unfaithful(program: Program, draft: str, text: str) -> str:
 
 
 def cleaned(text: str) -> str:
-    """A reply without the quotation marks around it and without space at its ends."""
+    """A reply without the thought before it, the quotation marks around it, and space at its ends."""
     text = text.strip()
+    for opening, closing in THOUGHTS:
+        if text.startswith(opening):
+            text = text.partition(closing)[2].strip()
     while len(text) > 1 and text[0] in QUOTES and text[-1] in QUOTES:
         text = text[1:-1].strip()
     return text
