@@ -106,4 +106,4 @@ def details(rows: Iterable[Mapping[str, Any]], wrong: set[str]) -> dict[str, dic
     for row in rows:
         of = found.setdefault(row["category"], Counter())
         of.update({"questions": 1, "right": row["task_id"] not in wrong, row["kind"]: 1})
-    return {category: dict(of) for category, of in found.items()}
+    return {category: dict(of) for category, of in sorted(found.items())}
