@@ -59,4 +59,8 @@ def register(model: str) -> None:
 
 
 if __name__ == "__main__":
-    {"questions": questions, "score": score}[sys.argv[1]](*sys.argv[2:])
+    _, action, *arguments = sys.argv
+    if action == "questions":
+        questions(*arguments)
+    else:
+        score(*arguments)

@@ -131,8 +131,8 @@ def official(*arguments: object) -> str:
     """
     if not PYTHON.is_file():
         raise UserError(f"{PYTHON}: no such file; make the leaderboard's environment first (make bfcl)")
-    command = [PYTHON, "-I", "-X", "utf8", OFFICIAL, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    command = [PYTHON, "-I", "-X", "utf8", OFFICIAL, *arguments]
+    done = subprocess.run([*map(str, command)], capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         why = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise UserError(f"{OFFICIAL.name} {arguments[0]}: {why[-1]}")
