@@ -108,7 +108,7 @@ BOARD_ANSWERS: dict[str, Any] = {
     "task_id": pl.String,  # the board's own id
     "category": pl.String,
     "output": pl.String,
-    "kind": pl.String,  # calls, text, call_in_text, unparseable; too_long: was not asked
+    "kind": pl.String,  # calls, text, call_in_text, unparseable; not asked: too_long, no_prompt
     "result": pl.String,  # JSON, what the board is given to decode
     "tokens": pl.Int32,  # generated
 }

@@ -169,6 +169,8 @@ class FakePrompter:
     end_ids = frozenset({END})
 
     def prompt_ids(self, task):
+        if task.messages[0]["role"] == "system":
+            raise UserError(f"task {task.task_id}: the chat template refuses its messages: no system prompt")
         return tuple(map(ord, task.messages[-1]["content"]))
 
     def decode(self, ids):
@@ -265,6 +267,17 @@ def test_prompts_that_are_too_long_are_not_asked_and_short_ones_come_first(proje
     lengths = [len(prompt) for call in asked for prompt in call]
     assert lengths == sorted(lengths)
     assert lengths[-1] <= 100
+
+
+def test_a_question_that_the_template_refuses_gets_an_empty_answer_and_is_told(project, monkeypatch, caplog):
+    refused = question("irrelevance_0", {"role": "system", "content": "Be brief."}, user("Sing"))
+    monkeypatch.setattr(stage, "read_questions", lambda _: [*QUESTIONS[:3], refused, *QUESTIONS[4:]])
+    project()
+    assert results()["irrelevance_0"] == ""
+    details = json.loads(Path("data/leaderboard/base/details.json").read_text())
+    assert details["irrelevance"] == {"questions": 1, "right": 1, "no_prompt": 1}
+    assert json.loads(Path("metrics/leaderboard/base.json").read_text())["credited"] == 1
+    assert "question that the chat template refuses 1; task irrelevance_0: the chat template refuses" in caplog.text
 
 
 def test_a_killed_stage_resumes_with_the_same_bytes(project):

@@ -13,9 +13,9 @@ from itool.formats.tools import tools_of
 from itool.toolcall.types import Answer, Task, Tool, Unparseable
 from itool.toolcall.wording import holds_call
 
-TOO_LONG = "too_long"
+TOO_LONG, NO_PROMPT = "too_long", "no_prompt"  # kinds of answers to questions that are not asked
 # Answers that are no refusals, though the board, which looks for calls alone, counts them as such.
-NO_REFUSALS = ("unparseable", "call_in_text", TOO_LONG)
+NO_REFUSALS = ("unparseable", "call_in_text", TOO_LONG, NO_PROMPT)
 # Our figure -> file and column of the board's own tables. These columns say N/A where a category was not run.
 COLUMNS = {
     "non_live": ("non_live", "AST Summary"),
@@ -90,7 +90,7 @@ def percent(cell: str) -> float | None:
 
 
 def counts(rows: Iterable[Mapping[str, Any]], wrong: set[str]) -> dict[str, int]:
-    """Answers that the dialect cannot read, questions that were too long to ask, and answers that the board credits as
+    """Answers that the dialect cannot read, questions that are too long to ask, and answers that the board credits as
     refusals and that are none.
     """
     rows = list(rows)

@@ -66,8 +66,8 @@ def answer_all(model: str, folder: Path, settings: params.Params, questions: lis
     engine = open_engine(folder, settings.engine, prompter.end_ids)
     notes = Notes()
     tasks = [board.task_of(record, notes) for record in questions]
+    prompted = sorted(((prompt_of(prompter, task, notes), task) for task in tasks), key=lambda each: len(each[0]))
     notes.tell("leaderboard")
-    prompted = sorted(((prompter.prompt_ids(task), task) for task in tasks), key=lambda each: len(each[0]))
 
     shards = []
     with Progress(f"leaderboard {model}", len(prompted), "question") as progress:
@@ -82,11 +82,21 @@ def answer_all(model: str, folder: Path, settings: params.Params, questions: lis
     return shards
 
 
+def prompt_of(prompter: Prompter, task: Task, notes: Notes) -> Ids:
+    """The prompt of a question; an empty one where the chat template refuses it, which `notes` are told of."""
+    try:
+        return prompter.prompt_ids(task)
+    except UserError as error:
+        notes.leaves_out("question that the chat template refuses", str(error))
+        return ()
+
+
 def answer(
     shard: Sequence[tuple[Ids, Task]], engine: Engine, prompter: Prompter, limits: params.Leaderboard
 ) -> list[dict[str, Any]]:
-    """A greedy answer to each prompt, and an empty one to those that are too long: rows of BOARD_ANSWERS."""
-    asked = [(prompt, task) for prompt, task in shard if len(prompt) <= limits.max_length]
+    """A greedy answer to each prompt; an empty one where it is too long, or there is none: rows of BOARD_ANSWERS."""
+    asked = [(prompt, task) for prompt, task in shard if 0 < len(prompt) <= limits.max_length]
+    others = [(prompt, task) for prompt, task in shard if not 0 < len(prompt) <= limits.max_length]
     sampling = Sampling(max_tokens=limits.max_tokens, temperature=0.0)
     completions = engine.generate([Request(prompt) for prompt, _ in asked], sampling) if asked else []
     rows = []
@@ -94,7 +104,7 @@ def answer(
         output = prompter.decode(only.ids)
         parsed = read_answer(prompter.dialect, output, only.finish == "stop", task.tools)
         rows.append(_row(task, output, *board.read(parsed, output, task.tools), len(only.ids)))
-    return rows + [_row(task, "", board.TOO_LONG, "", 0) for prompt, task in shard if len(prompt) > limits.max_length]
+    return rows + [_row(task, "", board.TOO_LONG if prompt else board.NO_PROMPT, "", 0) for prompt, task in others]
 
 
 def _row(task: Task, output: str, kind: str, result: Any, tokens: int) -> dict[str, Any]:
