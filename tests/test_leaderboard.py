@@ -1,11 +1,13 @@
 """The stage: questions as tasks, answers as result files, resume, errors. The board's code is swapped for a fake."""
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 import yaml
+from smoke import dvc
 
 from itool.artifacts import BOARD_ANSWERS, read_table
 from itool.engine.base import Completion
@@ -337,3 +339,18 @@ def test_what_fails_in_the_boards_environment_is_told_in_one_line(tmp_path, monk
     python.chmod(0o755)
     with pytest.raises(UserError, match=r"^official\.py score: KeyError: 7$"):
         stage.official("score", "folder", "base")
+
+
+def test_dvc_knows_a_pipeline_apart_from_the_default_one(tmp_path):
+    fields = yaml.safe_load((ROOT / "params.yaml").read_text())
+    fields["leaderboard"]["models"] = {"mine": "/models/mine"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(fields))
+    for file in ("dvc.yaml", "leaderboard/dvc.yaml"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    dvc(tmp_path, "init", "--no-scm", "--quiet")
+    assert "leaderboard" not in dvc(tmp_path, "stage", "list", "--name-only")
+    models = ("start@base", "start@it0", *(f"iteration@{key}" for key in fields["iterations"]), "own@mine")
+    assert dvc(tmp_path, "stage", "list", "--name-only", "leaderboard/dvc.yaml").splitlines() == [
+        f"leaderboard/dvc.yaml:{model}" for model in models
+    ]
