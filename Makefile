@@ -1,5 +1,5 @@
 # `make repro` sets everything up and runs the pipeline; `make test` sets everything up and runs the quick tests.
-.PHONY: repro full smollm2 test test-all smoke style quality base-model lock lock-vllm env vllm-cpu
+.PHONY: repro full smollm2 bfcl test test-all smoke style quality base-model lock lock-vllm env vllm-cpu
 SHELL := bash
 # dvc starts stages with the python of PATH, so the environment's comes first.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -18,6 +18,10 @@ full: env
 # The loop on a real pretrained model (docs/smollm2.md).
 smollm2: env data/smollm2/config.json
 	dvc exp run $$(cat profiles/smollm2)
+
+# base, it0, the iterations and leaderboard.models on the Berkeley leaderboard (docs/leaderboard.md).
+bfcl: env .venv-bfcl/ready
+	dvc repro leaderboard/dvc.yaml
 
 # Idle threads wait without a spin, because two test processes have more threads than there are cores.
 test test-all: export OMP_WAIT_POLICY := PASSIVE
@@ -70,6 +74,13 @@ data/smollm2/config.json: $(wildcard recipes/smollm2/*.py recipes/smollm2/*.jinj
 # has to be compiled. What gguf asks for is in requirements.lock.
 .venv/smollm2-ready: .venv/ready requirements-smollm2.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --requirement requirements-smollm2.lock
+	touch $@
+
+# The leaderboard asks for another numpy, so it has an environment of its own, on Python 3.11 or 3.12. Without
+# dependencies, because scoring answers imports a few of them only, and all together are some hundred packages.
+.venv-bfcl/ready: requirements-bfcl.lock
+	test -d .venv-bfcl || python3 -m venv .venv-bfcl
+	.venv-bfcl/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --requirement requirements-bfcl.lock
 	touch $@
 
 # Versions only, no addresses and no build tags: the same file serves machines with and without a GPU.

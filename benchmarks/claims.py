@@ -60,7 +60,7 @@ class Plan:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """All parameters of the run; what only the decay stage and the report read decides nothing here."""
+        """All parameters of the run; what only the decay stage, the leaderboard and the report read decides nothing."""
         return decisive(lay_over(self.base, self.changes))
 
     @property
@@ -69,7 +69,7 @@ class Plan:
 
 
 def decisive(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: section for name, section in fields.items() if name not in ("decay", "report")}
+    return {name: section for name, section in fields.items() if name not in ("decay", "leaderboard", "report")}
 
 
 def run(plan: Plan) -> None:

@@ -103,6 +103,16 @@ PREDICTIONS: dict[str, Any] = {
     "tokens": pl.Int32,  # generated
 }
 
+# One row a question of the leaderboard.
+BOARD_ANSWERS: dict[str, Any] = {
+    "task_id": pl.String,  # the board's own id
+    "category": pl.String,
+    "output": pl.String,
+    "kind": pl.String,  # calls, text, call_in_text, unparseable; not asked: too_long, no_prompt
+    "result": pl.String,  # JSON, what the board is given to decode
+    "tokens": pl.Int32,  # generated
+}
+
 # Accuracy of SFT at one share of the data and one seed.
 DECAY: dict[str, Any] = {
     "ratio": pl.Float64,

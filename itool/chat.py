@@ -20,8 +20,9 @@ from itool.engine import open_engine, seed_of
 from itool.engine.base import Completion, Request, Sampling
 from itool.engine.environment import model_files
 from itool.errors import UserError
-from itool.files import fingerprint, parse_json
+from itool.files import parse_json
 from itool.log import Progress
+from itool.scratch import fingerprint
 from itool.toolcall.dialects import read_answer
 from itool.toolcall.prompt import open_prompter
 from itool.toolcall.template import with_ids, with_text_arguments

@@ -1,10 +1,9 @@
 """JSON, text files and folders. Everything is written whole or not at all: beside its place first, then moved there."""
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,12 +88,3 @@ def write_text(text: str, path: str | Path) -> None:
     """Writes UTF-8, whole or not at all."""
     with whole_file(path) as half_written:
         half_written.write_text(text, encoding="utf-8")
-
-
-def fingerprint(values: Iterable[object], paths: Iterable[Path]) -> str:
-    """A short hash of values and of the names and bytes of files."""
-    digest = hashlib.blake2b(repr(list(values)).encode(), digest_size=8)
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(f"{path.name} {hashlib.file_digest(file, 'blake2b').hexdigest()}".encode())
-    return digest.hexdigest()

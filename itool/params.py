@@ -22,6 +22,11 @@ Count = Field(ge=1)
 Positive = Field(gt=0.0)
 Seed = Field(ge=0, lt=2**32)  # what NumPy and PyTorch take
 TAKEN = ("decay", "latest", "synthesis", "warmup")  # names of other files in metrics/
+NAME = r"^[a-z0-9][a-z0-9_-]*$"  # of a model, which files are named by
+CATEGORIES = (  # of the leaderboard: those of a single turn
+    *("simple_python", "simple_java", "simple_javascript", "multiple", "parallel", "parallel_multiple", "irrelevance"),
+    *("live_simple", "live_multiple", "live_parallel", "live_parallel_multiple", "live_irrelevance", "live_relevance"),
+)
 
 
 def one_of(names: Collection[str]) -> AfterValidator:
@@ -219,6 +224,16 @@ class Evaluation(Section):
     strict: bool  # strings compared exactly, or as the Berkeley leaderboard does
 
 
+class Leaderboard(Section):
+    """The Berkeley Function Calling Leaderboard, of which `categories` are asked."""
+
+    models: dict[Annotated[str, Field(pattern=NAME)], str]  # more models to score: name -> folder
+    categories: list[Annotated[str, one_of(CATEGORIES)]] = Field(min_length=1)
+    max_length: int = Count  # tokens of a question; a longer one is not asked, and its answer is empty
+    max_tokens: int = Count  # of an answer
+    shard: int = Count  # questions that are saved, and resumed, together
+
+
 class Report(Section):
     seed: int = Seed
     pairs: int = Count  # real pairs shown per iteration
@@ -242,6 +257,7 @@ class Params(Section):
     fragments: Fragments
     preference: Preference
     evaluation: Evaluation
+    leaderboard: Leaderboard
     report: Report
     iterations: dict[str, Iteration]
 
@@ -253,6 +269,10 @@ class Params(Section):
         if name not in known:
             raise UserError(f"params.yaml: iterations: found no {name}; expected base, {', '.join(known)}")
         return paths.MODEL.format(name)
+
+    def scored_folder(self, name: str) -> str:
+        """Where a model that the leaderboard scores lies: one of leaderboard.models, or as `model_folder` says."""
+        return self.leaderboard.models.get(name) or self.model_folder(name)
 
     def start_of(self, iteration: str) -> str:
         """The folder of the model with which an iteration starts. Raises UserError for an unknown iteration."""
@@ -315,7 +335,7 @@ def check_iterations(params: Params, path: str | Path) -> None:
     models = ["it0"]
     for name, iteration in params.iterations.items():
         taken = ("base", *models, *TAKEN)
-        if name in taken or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        if name in taken or not re.fullmatch(NAME, name):
             rule = "small letters, digits, - and _, beginning with a letter or digit"
             raise UserError(f"{path}: iterations: found the name {name!r}, expected {rule}, none of {', '.join(taken)}")
         if iteration.previous not in models:

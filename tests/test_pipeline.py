@@ -16,9 +16,11 @@ from tests.smoke import ROOT
 
 CARRIERS = {
     f"itool/{name}.py"
-    for name in ("__init__", "log", "cli", "errors", "files", "endpoint", "artifacts", "paths", "params")
+    for name in ("__init__", "log", "cli", "errors", "files", "endpoint", "artifacts", "paths", "params", "scratch")
 }
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+DEFAULT = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+LEADERBOARD = yaml.safe_load((ROOT / "leaderboard/dvc.yaml").read_text())["stages"]
+STAGES = DEFAULT | {f"leaderboard {name}": fields for name, fields in LEADERBOARD.items()}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -35,13 +37,17 @@ def test_a_stage_depends_on_every_parameter_that_its_code_names(stage: str) -> N
     assert [name for name in sorted(named) if not {name, name.partition(".")[0]} & known] == []
 
 
-@pytest.mark.parametrize("stage", ["start", "selection", "exploration", "evaluation"])
+@pytest.mark.parametrize(
+    "stage", ["start", "selection", "exploration", "evaluation", *(f"leaderboard {name}" for name in LEADERBOARD)]
+)
 def test_a_stage_that_generates_depends_on_all_of_the_engine_that_changes_what_it_says(stage: str) -> None:
     engine = yaml.safe_load((ROOT / "params.yaml").read_text())["engine"]
     vllm = engine.pop("vllm")
     for name in ("server", "prefix_cache"):  # where a server is changes nothing, and memory is only speed
         assert engine.pop(name)
     expected = {f"engine.{name}" for name in engine} | {f"engine.vllm.{name}" for name in vllm if name != "memory"}
+    if stage not in DEFAULT:
+        expected -= {"engine.max_tokens"}  # the leaderboard has its own
     assert {name for name in STAGES[stage]["do"]["params"] if name.startswith("engine.")} == expected
 
 
@@ -99,6 +105,32 @@ def test_every_path_of_an_artifact_is_an_output_of_a_stage_or_lies_in_one() -> N
     known = [value for name, value in vars(paths).items() if name.isupper()]
     assert len(known) > 20
     assert [path for path in known if not {path, str(Path(path).parent)} & outs] == []
+
+
+BOARD_READERS = {"itool/formats/__init__.py"}  # where the layout of a user's own files is registered
+
+
+def test_no_stage_that_trains_reads_the_leaderboard() -> None:
+    """Neither its environment, nor what its stage writes, nor the code that asks for its questions."""
+    for fields in DEFAULT.values():
+        stage = fields.get("do", fields)
+        assert [dep for dep in stage["deps"] if "leaderboard" in dep or "bfcl" in dep] == []
+        assert [name for name in stage["params"] if name.startswith("leaderboard")] == []
+    code = [file for folder in ("itool", "stages", "recipes") for file in sorted((ROOT / folder).rglob("*.py"))]
+    others = {file.relative_to(ROOT).as_posix(): file.read_text() for file in code if file.parent.name != "leaderboard"}
+    assert len(others) > 100
+    assert {file for file, text in others.items() if "bfcl" in text} == BOARD_READERS
+    asking = {file for file in others if any(name.startswith("stages/leaderboard") for name in imports(file))}
+    assert asking == set()
+    holding = {file for file, text in others.items() if re.search(r"paths\.LEADERBOARD|BOARD_ANSWERS", text)}
+    assert holding == {"itool/artifacts.py"}
+
+
+def test_the_leaderboard_shares_nothing_but_the_models_with_the_default_pipeline() -> None:
+    written = {path for fields in DEFAULT.values() for path in declared(fields.get("do", fields))}
+    read = {dep for fields in LEADERBOARD.values() for dep in fields["do"]["deps"]} & written
+    assert read == {"data/models/${key}"}
+    assert {fields["do"]["wdir"] for fields in LEADERBOARD.values()} == {".."}
 
 
 def test_only_headline_figures_are_metrics() -> None:

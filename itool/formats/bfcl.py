@@ -71,11 +71,19 @@ def openai_form(record: dict[str, Any], where: str) -> dict[str, Any]:
     check_record(record, ("id", "question", "function", "ground_truth"), where)
     identifier = checked(record.get("id"), str, f"{where}: id")
     _check_category(identifier, record, where)
+    asked = question_form(record, where)
+    return asked | {"messages": [*asked["messages"], _answer(identifier, record, record["function"], where)]}
+
+
+def question_form(record: dict[str, Any], where: str) -> dict[str, list[Any]]:
+    """What a record of a single turn asks, without any answer: {"tools": [...], "messages": [...]} in OpenAI's form.
+
+    Raises UserError with the field.
+    """
     tools = checked(record.get("function"), list, f"{where}: function")
     [(turn, place)] = items(record.get("question"), f"{where}: question")
     history = merged((f"{at}.content", _message(message, at)) for message, at in items(turn, place))
-    messages = [*history, _answer(identifier, record, tools, where)]
-    return {"tools": with_legal_names(tools, f"{where}: function"), "messages": messages}
+    return {"tools": with_legal_names(tools, f"{where}: function"), "messages": history}
 
 
 def _check_category(identifier: str, record: dict[str, Any], where: str) -> None:

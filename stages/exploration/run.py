@@ -10,16 +10,14 @@ from itool import params, paths
 from itool.artifacts import NODES, SELECTED, join_tables, read_table, row_task, write_table
 from itool.cli import command_line
 from itool.engine import open_engine
-from itool.engine.environment import environment, model_files
 from itool.errors import UserError
-from itool.files import fingerprint
 from itool.log import Progress, log
+from itool.scratch import scratch_folder
 from itool.toolcall.prompt import open_prompter
 from stages.exploration.search import explore, node_rows
 from stages.exploration.tree import Tree, right_and_wrong
 
 CODE = ("stages/exploration", "itool/engine", "itool/toolcall")  # folders whose code decides the trees
-CHAT = {"dialect", "chat_template", "thinking", "preamble", "max_length"}  # settings of the model that shape prompts
 SCRATCH = Path(".scratch/exploration")
 
 
@@ -35,7 +33,8 @@ def run(iteration: str) -> None:
     tasks = [row_task(row) for row in read_table(selection, SELECTED).filter("kept").iter_rows(named=True)]
     if not tasks:
         raise UserError(f"{selection}: column kept: found no task kept; raise iterations.{iteration}.ratio")
-    scratch = scratch_folder(iteration, settings, [selection, *model_files(model_dir)])
+    decisive = [settings.exploration, settings.evaluation.strict]
+    scratch = scratch_folder(SCRATCH / iteration, settings, model_dir, decisive, [selection], CODE)
     prompter = open_prompter(model_dir, settings.model)
     engine = open_engine(model_dir, settings.engine, prompter.end_ids)
 
@@ -67,22 +66,6 @@ def run(iteration: str) -> None:
     right = nodes.filter((pl.col("node") == 0) & pl.col("right"))
     count, solved = (frame.select(pl.len()).collect().item() for frame in (nodes, right))
     log.info("exploration %s: %d nodes, %d of %d trees hold a right answer", iteration, count, solved, len(tasks))
-
-
-def scratch_folder(iteration: str, settings: params.Params, inputs: Sequence[Path]) -> Path:
-    """Where the iteration's finished shards lie. The name is a hash of all that decides their bytes: inputs,
-    parameters, code, library versions and the kind of device. The iteration's folders of other names are removed.
-    """
-    # Another address serves the same model, and memory is only speed.
-    engine = settings.engine.model_dump(exclude={"server": True, "prefix_cache": True, "vllm": {"memory"}})
-    chat = settings.model.model_dump(include=CHAT)
-    template = [Path(settings.model.chat_template)] if settings.model.chat_template else []
-    values = [settings.exploration, engine, chat, settings.evaluation.strict, *environment(settings.engine.kind)]
-    code = sorted(path for folder in CODE for path in Path(__file__).parents[2].joinpath(folder).rglob("*.py"))
-    scratch = SCRATCH / iteration / fingerprint(values, [*inputs, *template, *code])
-    for other in set(scratch.parent.glob("*")) - {scratch}:
-        shutil.rmtree(other)
-    return scratch
 
 
 def told(progress: Progress) -> Callable[[Sequence[Tree], int, int], None]:
