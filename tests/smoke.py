@@ -24,6 +24,7 @@ INPUTS = (
     "data/tools",
     "data/phrases",
     "data/entities.json",
+    "data/invented.json",
     "data/conversations.jsonl",
 )
 

@@ -18,6 +18,7 @@ from itool.toolcall.prompt import open_prompter
 from itool.toolcall.types import Task
 from stages.synthesis.conversations import HeldOut, learn_from
 from stages.synthesis.generate import synthesise
+from stages.synthesis.invent import with_invented
 from stages.synthesis.lengths import Limits
 from stages.synthesis.measure import SPLITS, Tally, metrics
 from stages.synthesis.pool import load_pool
@@ -33,7 +34,7 @@ def run() -> None:
     check_mixture(params.mixture)
     prompter = open_prompter(model.path, model)
     limits = Limits(prompter, everything.engine.max_tokens)
-    pool = load_pool(params.tools)
+    pool = with_invented(load_pool(params.tools), params.invent, params.seed)
     unseen = hold_out(pool, params.unseen_tools, random.Random(f"{params.seed}/unseen"))
     others = replace(pool, tools=tuple(tool for tool in pool.tools if tool.name not in unseen))
     validation_only = hold_out(others, params.validation_tools, random.Random(f"{params.seed}/validation"), least=0)
