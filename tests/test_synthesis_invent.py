@@ -15,6 +15,7 @@ from itool.formats.tools import read_tools
 from itool.params import load
 from itool.toolcall.schema import validate
 from stages.synthesis import vocabulary
+from stages.synthesis.dialogue import report
 from stages.synthesis.generate import possible, sample, word
 from stages.synthesis.invent import MOST_PARAMETERS, with_invented
 from stages.synthesis.pool import load_pool
@@ -193,6 +194,10 @@ def test_the_tools_of_a_thing_act_on_the_same_records(invented):
     assert closed.execute(world, call)["status"] == "closed"
     assert family["read"].execute(world, call)["status"] == "closed"
     assert family["find"].execute(world, {"title": "Broken"})["count"] == 1
+
+
+def test_results_are_reported_in_words():
+    assert report({"invoiceId": "IN123", "amount_due": 5}) == "The invoice id is IN123 and the amount due is 5."
 
 
 def test_links_lead_from_what_is_made_or_found_to_what_takes_its_id(invented):
