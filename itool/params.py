@@ -118,6 +118,7 @@ class Writer(Section):
 class Synthesis(Section):
     seed: int = Seed
     tools: str  # a folder of tool files with phrases and simulation, or one JSON file of the user's own tools
+    invent: int = Field(ge=0)  # freshly invented tools that join those
     conversations: str  # the user's own, a file or a folder in any layout of docs/data.md; may be empty
     format: str  # of the conversations: auto, or one of itool/formats
     sources: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]]  # file of the folder -> share that is taken of it

@@ -25,6 +25,7 @@ INPUTS = (
     "data/phrases",
     "data/entities.json",
     "data/prompts",
+    "data/invented.json",
     "data/conversations.jsonl",
 )
 

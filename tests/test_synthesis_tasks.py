@@ -38,6 +38,7 @@ EVEN = dict.fromkeys(SCENARIOS, 1.0)
 PARAMS = Synthesis(
     seed=3,
     tools="data/tools",
+    invent=0,
     conversations="data/conversations.jsonl",
     format="auto",
     sources={},

@@ -88,6 +88,7 @@ def params(**changes):
     fields = {
         "seed": 1,
         "tools": "x",
+        "invent": 0,
         "conversations": "x",
         "format": "auto",
         "sources": {},

@@ -40,6 +40,11 @@ def parameter(kind, schema=None, phrases=PLAIN, fields=()):
         ("uuid", True),
         ("list:token:1-2", True),
         ("planet", False),
+        ("date:1-6", True),
+        ("date:6-1", False),
+        ("date:7-13", False),
+        ("time:14-22", True),
+        ("time:14", False),
     ],
 )
 def test_known_kinds(kind, good):
@@ -91,12 +96,21 @@ def test_options_of_a_list_are_mentioned():
         assert not mentions(parameter(kind, schema), "go in green", ENTITIES)
 
 
+def test_dates_and_times_stay_within_their_months_and_hours():
+    rng = random.Random(0)
+    dates = [draw(parameter("date:7-12"), ENTITIES, "test", rng) for _ in range(200)]
+    times = [draw(parameter("time:14-15"), ENTITIES, "test", rng) for _ in range(200)]
+    assert {date[5:7] for date in dates} == {"07", "08", "09", "10", "11", "12"}
+    assert {time[:2] for time in times} == {"14", "15"}
+    assert identities(parameter("date:7-12"), dates[0], ENTITIES) == [dates[0]]
+
+
 def test_sides_do_not_share_entities_years_or_addresses():
     rng = random.Random(0)
     drawn = {
         side: {
             draw(parameter(kind), ENTITIES, side, rng)
-            for kind in ("city", "person", "date", "email")
+            for kind in ("city", "person", "date", "date:1-6", "email")
             for _ in range(50)
         }
         for side in ("train", "test")

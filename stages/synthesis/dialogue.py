@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from itool.toolcall.types import Kind, Reference, ReferenceCall, Task
+from stages.synthesis.invented import spoken
 from stages.synthesis.programs import Program, Step
 
 Dialogue = tuple[list[dict[str, Any]], Reference]  # messages up to the assistant's turn, and what that turn should be
@@ -46,7 +47,7 @@ def asked_for_calls(text: str, steps: Sequence[Step]) -> Dialogue:
 
 def report(result: dict[str, Any]) -> str:
     """{"price": 210, "flight_id": "FL482"} -> "The price is 210 and the flight id is FL482."."""
-    parts = [f"the {name.replace('_', ' ')} is {plain(value)}" for name, value in result.items()]
+    parts = [f"the {spoken(name)} is {plain(value)}" for name, value in result.items()]
     text = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
     return text[0].upper() + text[1:] + "."
 

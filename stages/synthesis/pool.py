@@ -106,14 +106,14 @@ def _load_file(file: Path, entities: Entities) -> tuple[list[PoolTool], list[Lin
     simulation = importlib.import_module(module) if simulated else None
     by_name: dict[str, PoolTool] = {}
     for tool in specs:
-        entry = _field(_field(spoken, "tools", str(source)), tool.name, f"{source}: tools")
+        entry = field_of(field_of(spoken, "tools", str(source)), tool.name, f"{source}: tools")
         where = f"{source}: tools.{tool.name}"
         by_name[tool.name] = PoolTool(
             tool=tool,
             domain=file.stem,
-            intents=_sides(_field(entry, "intents", where), f"{where}.intents"),
+            intents=sides_of(field_of(entry, "intents", where), f"{where}.intents"),
             noun=entry.get("noun", tool.name.replace("_", " ")),
-            parameters=_parameters(
+            parameters=parameters_of(
                 generic.settled_parameters(tool, entities), entry.get("parameters", {}), entities, f"{where}.parameters"
             ),
             function=_function(simulation, tool.name) if simulation else generic.simulate,
@@ -154,11 +154,11 @@ def _phrases_of(file: Path, specs: list[Tool]) -> Path | None:
 
 def _link(link: Any, by_name: dict[str, PoolTool], where: str) -> Link:
     origin, end, parameter, field, phrases = (
-        _field(link, name, where) for name in ("from", "to", "parameter", "field", "phrases")
+        field_of(link, name, where) for name in ("from", "to", "parameter", "field", "phrases")
     )
-    source, target = _field(by_name, origin, f"{where}.from"), _field(by_name, end, f"{where}.to")
-    _field({p.name: p for p in target.parameters}, parameter, f"{where}.parameter")
-    return Link(source, field, target, parameter, _sides(phrases, f"{where}.phrases"))
+    source, target = field_of(by_name, origin, f"{where}.from"), field_of(by_name, end, f"{where}.to")
+    field_of({p.name: p for p in target.parameters}, parameter, f"{where}.parameter")
+    return Link(source, field, target, parameter, sides_of(phrases, f"{where}.phrases"))
 
 
 def _function(simulation: ModuleType, name: str) -> Any:
@@ -172,7 +172,7 @@ def _entities() -> Entities:
     entities = read_json(ENTITIES)
     if not isinstance(entities, dict):
         raise UserError(f"{ENTITIES}: found {type(entities).__name__}, expected an object")
-    return {kind: _sides(sides, f"{ENTITIES}: {kind}") for kind, sides in entities.items()}
+    return {kind: sides_of(sides, f"{ENTITIES}: {kind}") for kind, sides in entities.items()}
 
 
 def _apart(entities: Entities) -> Entities:
@@ -184,16 +184,16 @@ def _apart(entities: Entities) -> Entities:
     }
 
 
-def _parameters(
+def parameters_of(
     schema: dict[str, Any], spoken: dict[str, Any], entities: Entities, where: str
 ) -> tuple[Parameter, ...]:
     found = []
     for name, inner in schema.get("properties", {}).items():
-        entry = _field(spoken, name, where)
+        entry = field_of(spoken, name, where)
         if entry is None and name not in schema.get("required", []):
             continue  # nobody could say it
         here = f"{where}.{name}"
-        kind = _field(entry, "values", here)
+        kind = field_of(entry, "values", here)
         if not known(kind, entities):
             raise UserError(f"{here}.values: found {kind!r}, expected an entity list or a kind of value")
         element, options = item_of(kind, inner)
@@ -204,9 +204,9 @@ def _parameters(
         phrases: dict[str, Any] = {}
         if kind.startswith("object"):
             nested = inner if kind == "object" else inner.get("items", {})
-            fields = _parameters(nested, _field(entry, "fields", here), entities, f"{here}.fields")
+            fields = parameters_of(nested, field_of(entry, "fields", here), entities, f"{here}.fields")
         else:
-            phrases = _sides(_field(entry, "phrases", here), f"{here}.phrases", kind == "bool")
+            phrases = sides_of(field_of(entry, "phrases", here), f"{here}.phrases", kind == "bool")
         ask = entry.get("ask", name.replace("_", " "))
         if not isinstance(ask, str):
             raise UserError(f"{here}.ask: found {ask!r}, expected how a user calls it")
@@ -214,17 +214,17 @@ def _parameters(
     return tuple(found)
 
 
-def _sides(spoken: Any, where: str, switch: bool = False) -> dict[str, Any]:
+def sides_of(spoken: Any, where: str, switch: bool = False) -> dict[str, Any]:
     """side -> phrases; of a `switch` side -> {"true": phrases, "false": phrases}."""
     for side in YEAR:
-        phrases = _field(spoken, side, where)
-        for each in [_field(phrases, name, f"{where}.{side}") for name in ("true", "false")] if switch else [phrases]:
+        phrases = field_of(spoken, side, where)
+        for each in [field_of(phrases, name, f"{where}.{side}") for name in ("true", "false")] if switch else [phrases]:
             if not isinstance(each, list) or not each or not all(isinstance(phrase, str) for phrase in each):
                 raise UserError(f"{where}.{side}: found {each!r}, expected a list of phrases")
     return spoken
 
 
-def _field(entry: Any, name: str, where: str) -> Any:
+def field_of(entry: Any, name: str, where: str) -> Any:
     if not isinstance(entry, dict):
         raise UserError(f"{where}: found {entry!r}, expected an object")
     if name not in entry:

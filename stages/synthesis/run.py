@@ -19,6 +19,7 @@ from itool.toolcall.prompt import open_prompter
 from itool.toolcall.types import Task
 from stages.synthesis.conversations import HeldOut, learn_from
 from stages.synthesis.generate import Pass, fitted, synthesise
+from stages.synthesis.invent import with_invented
 from stages.synthesis.lengths import Limits
 from stages.synthesis.measure import SPLITS, Tally, metrics
 from stages.synthesis.pool import Pool, load_pool
@@ -35,7 +36,7 @@ def run() -> None:
     check_mixture(params.mixture)
     prompter = open_prompter(model.path, model)
     limits = Limits(prompter, everything.engine.max_tokens)
-    pool = load_pool(params.tools)
+    pool = with_invented(load_pool(params.tools), params.invent, params.seed)
     replies = open_replies(everything) if "model" in (params.writer, params.judge) else None
     prompts = Prompts()
     if replies and params.writer == "model":

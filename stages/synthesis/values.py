@@ -1,10 +1,11 @@
 """Argument values: how one is drawn for a parameter, how it is said, and how it is recognised in a text [O].
 
 A kind (see `Parameter.kind`) is an entity list of data/entities.json or one of `int:A-B`, `number:A-B`, `date`, `time`,
-`datetime`, `email`, `phone`, `enum`, `pattern`, `bool`, `id:PREFIX:table`, one of GENERATED, `list:<kind>:A-B`,
-`object`, `objects:A-B`. `side` is "train" or "test": the two draw from disjoint entity lists, from different years and,
-since addresses are made of names, from disjoint e-mail addresses; numbers, times and what is generated share their
-ranges. Of a list only the values that fit the schema's pattern and lengths are drawn.
+`date:A-B` (in these months), `time:A-B` (in these hours), `datetime`, `email`, `phone`, `enum`, `pattern`, `bool`,
+`id:PREFIX:table`, one of GENERATED, `list:<kind>:A-B`, `object`, `objects:A-B`. `side` is "train" or "test": the two
+draw from disjoint entity lists, from different years and, since addresses are made of names, from disjoint e-mail
+addresses; numbers, times and what is generated share their ranges. Of a list only the values that fit the schema's
+pattern and lengths are drawn.
 """
 
 import math
@@ -24,6 +25,7 @@ YEAR = {"train": 2025, "test": 2026}
 MAIL_HOSTS = ("mail.com", "example.org", "inbox.net")
 OPTIONAL = 0.35  # how often a user gives an optional parameter
 FIT_A_PATTERN = 5  # values of a list that must match a pattern, or texts are made from it
+MONTHS_AND_HOURS = {"date": (1, 12), "time": (6, 22)}  # of dates, and of times, that say none
 REDRAWN = 100  # times that a list gets one more value, until it is as long as its schema asks
 GENERATED = {
     "token": "[a-z][a-z0-9]{9}",
@@ -85,6 +87,9 @@ def known(kind: Any, entities: Entities) -> bool:
     try:
         if head == "int":
             return _ordered(rest, int)
+        if head in MONTHS_AND_HOURS and rest:
+            first, last = bounds(rest, int)
+            return MONTHS_AND_HOURS[head][0] <= first <= last <= MONTHS_AND_HOURS[head][1]
         if head == "objects":
             return _ordered(rest, int, least=1)
         if head == "number":
@@ -163,10 +168,11 @@ def _draw_plain(kind: str, schema: dict[str, Any], entities: Entities, side: str
         while math.ceil(low * scale) > math.floor(high * scale):
             scale *= 10
         return rng.randint(math.ceil(low * scale), math.floor(high * scale)) / scale
-    if kind == "date":
-        return f"{YEAR[side]}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
-    if kind == "time":
-        return f"{rng.randint(6, 22):02d}:{rng.randrange(0, 60, 5):02d}"
+    if head in MONTHS_AND_HOURS:
+        within = rng.randint(*(bounds(rest, int) if rest else MONTHS_AND_HOURS[head]))
+        if head == "date":
+            return f"{YEAR[side]}-{within:02d}-{rng.randint(1, 28):02d}"
+        return f"{within:02d}:{rng.randrange(0, 60, 5):02d}"
     if kind == "datetime":
         day, hour = _draw_plain("date", schema, entities, side, rng), _draw_plain("time", schema, entities, side, rng)
         return f"{day}T{hour}:00Z"
@@ -271,4 +277,5 @@ def identities(parameter: Parameter, value: Any, entities: Entities) -> list[str
             for i in identities(p, item[p.name], entities)
         ]
     kind, _ = item_of(parameter.kind, parameter.schema)
-    return scalars(value) if kind in entities or kind in ("date", "datetime", "email") else []
+    told_apart = kind in entities or kind.partition(":")[0] in ("date", "datetime", "email")
+    return scalars(value) if told_apart else []
