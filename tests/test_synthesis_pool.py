@@ -560,3 +560,16 @@ def test_entities_of_the_wrong_form_are_one_line(
     monkeypatch.setattr("stages.synthesis.pool.ENTITIES", file)
     with pytest.raises(UserError, match=rf"entities\.json: {found}"):
         load_pool("data/tools")
+
+
+def test_the_pool_is_worded_by_its_phrases_where_data_is_a_link(tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(DATA)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    by_link = load_pool("data/tools/weather.json").tools
+    (tmp_path / "other" / "data").mkdir()
+    for entry in DATA.iterdir():
+        (tmp_path / "other" / "data" / entry.name).symlink_to(entry)
+    monkeypatch.chdir(tmp_path / "other")
+    assert [tool.intents for tool in load_pool("data/tools/weather.json").tools] == [tool.intents for tool in by_link]
+    assert by_link[0].intents == PHRASES["weather"]["tools"][by_link[0].name]["intents"]

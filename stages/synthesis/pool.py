@@ -9,6 +9,7 @@ or where `data/phrases` has no file of its name with one of its tools: phrases, 
 import copy
 import importlib
 import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +143,7 @@ def _generic_phrases(specs: list[Tool], entities: Entities, file: Path, notes: N
 def _phrases_of(file: Path, specs: list[Tool]) -> Path | None:
     """The phrases file of a tools file in data/; None where there is none, or one without any of these tools."""
     phrases_file = PHRASES / file.name
-    if not file.resolve().is_relative_to(PHRASES.parent.resolve()) or not phrases_file.exists():
+    if not Path(os.path.abspath(file)).is_relative_to(os.path.abspath(PHRASES.parent)) or not phrases_file.exists():
         return None
     spoken = read_json(phrases_file)
     named = spoken.get("tools") if isinstance(spoken, dict) else None
