@@ -221,6 +221,25 @@ def test_a_value_broken_off_by_a_token_that_spans_a_boundary(value: str | bytes,
 
 
 @pytest.mark.parametrize(
+    ("written", "fine"),
+    [
+        (r"0\ud83d", True),
+        ("0\\ud83d\\", True),
+        (r"0\ud83d\ude", True),
+        (r"0\ud83d\ude00", True),
+        (r"0\ud83d\ude01", False),
+        (r"0\ud83dx", False),
+        (r"0\ud83d\n", False),
+        (r"0\\ud83d", False),  # a backslash, and letters
+    ],
+)
+def test_half_a_surrogate_pair_is_judged_when_its_other_half_is_there(written: str, fine: bool) -> None:
+    tool = Tool("f", "", {"type": "object", "properties": {"s": {"type": "string"}}, "required": ["s"]})
+    reference = Reference(Kind.CALLS, (ReferenceCall("f", {"s": ["0\U0001f600"]}),))
+    assert consistent(f'[f(s="{written}'.encode(), reference, [tool], True, pythonic) == fine
+
+
+@pytest.mark.parametrize(
     ("prefix", "fine"), [("", True), ("<to", True), ("<tool_call>", True), ("<table", False), ("N", False)]
 )
 def test_undecided_between_calling_and_talking(prefix: str, fine: bool) -> None:

@@ -23,7 +23,12 @@ PYTHON_NUMBER = re.compile(
 )
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8})|(.))")
-WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\U[0-9a-fA-F]{8}|\\[^uxU])*", re.DOTALL)
+# The first half of a surrogate pair is whole when what follows it is known.
+WHOLE_ESCAPES = re.compile(
+    r"(?:[^\\]|\\u(?![dD][89abAB])[0-9a-fA-F]{4}|\\u[0-9a-fA-F]{4}(?=\\u[0-9a-fA-F]{4}|\\[^u]|[^\\])"
+    r"|\\x[0-9a-fA-F]{2}|\\U[0-9a-fA-F]{8}|\\[^uxU])*",
+    re.DOTALL,
+)
 ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 CLOSING = {"[": "]", "{": "}", "(": ")"}
 # What may follow a backslash, and how many hexadecimal digits come after it.
