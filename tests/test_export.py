@@ -211,7 +211,15 @@ def test_the_card(project):
 
 
 def test_the_recipe_of_it0_has_no_iterations(project):
-    assert parameters(stages_of("it0")).keys() == {"engine", "evaluation", "model", "synthesis", "training", "warmup"}
+    assert parameters(stages_of("it0")).keys() == {
+        "engine",
+        "evaluation",
+        "model",
+        "synthesis",
+        "training",
+        "warmup",
+        "writer",
+    }
 
 
 def test_stages_of_different_recipes_are_an_error():
