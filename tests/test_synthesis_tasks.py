@@ -400,19 +400,19 @@ def test_arranged_shuffles_and_numbers_each_split(samples):
     assert len({t.task_id for t in tasks}) == len(tasks)
 
 
+def made_in(folder, monkeypatch):
+    """The bytes of all files that the stage writes, to the folder and to the metrics beside it."""
+    for written in ("TRAIN", "EXPLORE", "VALIDATION", "TEST", "REJECTED"):
+        monkeypatch.setattr(paths, written, str(folder / Path(getattr(paths, written)).name))
+    monkeypatch.setattr(paths, "SYNTHESIS_METRICS", f"{folder}.json")
+    phase.run()
+    return [path.read_bytes() for path in (*sorted(folder.iterdir()), Path(f"{folder}.json"))]
+
+
 def test_run_writes_readable_tables_and_metrics_twice_the_same(tmp_path, monkeypatch):
     params = load().model_copy(update={"synthesis": PARAMS.model_copy(update={"train": 27, "explore": 18})})
     monkeypatch.setattr(phase, "load", lambda: params)
-    contents = []
-    for name in ("a", "b"):
-        folder = tmp_path / name
-        for written in ("TRAIN", "EXPLORE", "VALIDATION", "TEST", "REJECTED"):
-            monkeypatch.setattr(paths, written, str(folder / Path(getattr(paths, written)).name))
-        monkeypatch.setattr(paths, "SYNTHESIS_METRICS", str(tmp_path / f"{name}.json"))
-        phase.run()
-        made = [*sorted(folder.iterdir()), tmp_path / f"{name}.json"]
-        contents.append([path.read_bytes() for path in made])
-    assert contents[0] == contents[1]
+    assert made_in(tmp_path / "a", monkeypatch) == made_in(tmp_path / "b", monkeypatch)
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
         f"{name}.parquet" for name in ("explore", "rejected", "test", "train", "validation")
     ]

@@ -11,9 +11,8 @@ import pytest
 from fake_server import Fake
 from hypothesis import given
 from hypothesis import strategies as st
-from test_synthesis_tasks import PARAMS
+from test_synthesis_tasks import PARAMS, made_in
 
-from itool import paths
 from itool.chat import Chat, Local, Replies, Reply, Served, open_replies
 from itool.errors import UserError
 from itool.params import Writer as Settings
@@ -378,18 +377,10 @@ def test_the_whole_stage_with_a_writer_and_a_judge_is_the_same_twice(monkeypatch
     )
     monkeypatch.setattr(phase, "load", lambda: everything)
     monkeypatch.setattr("itool.chat.REPLIES", tmp_path / "replies")
-    contents, asked = [], []
-    for name in ("a", "b"):
-        folder = tmp_path / name
-        for written in ("TRAIN", "EXPLORE", "VALIDATION", "TEST", "REJECTED"):
-            monkeypatch.setattr(paths, written, str(folder / Path(getattr(paths, written)).name))
-        monkeypatch.setattr(paths, "SYNTHESIS_METRICS", str(tmp_path / f"{name}.json"))
-        phase.run()
-        files = [*sorted(folder.iterdir()), tmp_path / f"{name}.json"]
-        contents.append([file.read_bytes() for file in files])
-        asked.append(fake.asked)
-    assert contents[0] == contents[1]
-    assert asked[0] == asked[1]
+    once = made_in(tmp_path / "a", monkeypatch)
+    asked = fake.asked
+    assert made_in(tmp_path / "b", monkeypatch) == once
+    assert fake.asked == asked
     costs = json.loads((tmp_path / "a.json").read_text())["writer"]
     assert costs["replies"] >= 2 * 90
     assert costs["tokens_written"] == 7 * costs["replies"]
