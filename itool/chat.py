@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from itool import params
-from itool.endpoint import Endpoint
 from itool.engine import open_engine, seed_of
 from itool.engine.base import Completion, Request, Sampling
 from itool.engine.environment import model_files
@@ -71,6 +70,8 @@ class Served:
     """Fills ChatModel with an OpenAI-compatible endpoint. Raises UserError when its key is not in the environment."""
 
     def __init__(self, url: str, writer: params.Writer) -> None:
+        from itool.endpoint import Endpoint  # which takes a quarter of a second to import, and folders do not need
+
         server = params.Server(url=url, concurrency=writer.concurrency, timeout=writer.timeout, retries=writer.retries)
         if writer.key and writer.key not in os.environ:
             raise UserError(

@@ -271,7 +271,7 @@ def test_the_judge_is_shown_calls_and_results_as_endpoints_take_them(samples, tm
         assert body["tools"][0]["type"] == "function"
 
 
-def test_values_of_free_texts_come_from_the_model_where_there_are_enough(tmp_path, monkeypatch):
+def test_values_of_free_texts_come_from_the_model_where_there_are_enough(tmp_path):
     tools = [
         {
             "name": "search_recipes",
